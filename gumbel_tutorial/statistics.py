@@ -1,0 +1,79 @@
+"""Standard errors and tests of fit, shared by the chapters and the tests.
+
+These take NumPy arrays. Everything that scipy has is scipy's.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+# Below five expected counts the chi-square approximation is off, and a test has no power anyway.
+_LEAST_EXPECTED_COUNT = 5
+
+
+def standard_error(samples: ArrayLike, *, axis: int = 0) -> np.ndarray:
+    r"""Return the standard error of the mean, $s/\sqrt n$ with the unbiased variance $s^2$.
+
+    Args:
+        samples: independent draws along ``axis``, at least two.
+        axis: the axis of the draws.
+
+    Raises:
+        ValueError: fewer than two draws.
+
+    Examples:
+        >>> float(standard_error([1.0, 3.0]))
+        1.0
+    """
+    samples = np.asarray(samples)
+    if samples.shape[axis] < 2:
+        raise ValueError(f"samples must hold at least two draws, got {samples.shape[axis]}")
+    return samples.std(axis=axis, ddof=1) / np.sqrt(samples.shape[axis])
+
+
+def frequencies(index: ArrayLike, num_categories: int) -> np.ndarray:
+    """Return the share of each category among drawn indices of any shape.
+
+    Examples:
+        >>> frequencies([0, 2, 2, 2], 3).tolist()
+        [0.25, 0.0, 0.75]
+    """
+    counts = np.bincount(np.asarray(index).reshape(-1), minlength=num_categories)
+    return counts / counts.sum()
+
+
+def total_variation(probs: ArrayLike, other_probs: ArrayLike) -> np.ndarray:
+    r"""Return $\frac12\sum_i |p_i - q_i|$ over the last axis: the largest gap in any event's probability.
+
+    Examples:
+        >>> float(total_variation([0.5, 0.5], [0.75, 0.25]))
+        0.25
+    """
+    return np.abs(np.asarray(probs) - np.asarray(other_probs)).sum(axis=-1) / 2
+
+
+def chi_square_p_value(counts: ArrayLike, probs: ArrayLike) -> float:
+    """Return the p-value of Pearson's chi-square test that counts were drawn from probs.
+
+    Args:
+        counts: how often each category came up.
+        probs: the law under test; categories of probability 0 must have no counts.
+
+    Raises:
+        ValueError: a category with fewer than five expected counts, for which the test does not hold.
+
+    Examples:
+        >>> round(chi_square_p_value([60, 40], [0.5, 0.5]), 4)
+        0.0455
+    """
+    from scipy.stats import chisquare
+
+    counts, probs = np.asarray(counts), np.asarray(probs, dtype=float)
+    if counts[probs == 0].any():
+        return 0.0
+    counts, expected = counts[probs > 0], probs[probs > 0] / probs.sum() * counts.sum()
+    if expected.min() < _LEAST_EXPECTED_COUNT:
+        raise ValueError(
+            f"counts must be expected at least {_LEAST_EXPECTED_COUNT} times in every category, "
+            f"got {expected.min():.3g}"
+        )
+    return float(chisquare(counts, expected).pvalue)

@@ -1,0 +1,90 @@
+"""The array library of an argument, and the operations that differ between libraries."""
+
+import array_api_strict
+import numpy as np
+import pytest
+import scipy.special
+import torch
+
+from gumbel_tutorial import arrays, concrete, gumbel, gumbel_max
+
+
+def test_namespace_follows_the_arrays_and_not_the_numbers():
+    assert arrays.namespace(a=1.0, b=torch.zeros(2)).__name__ == "array_api_compat.torch"
+    assert arrays.namespace(a=1.0, b=np.zeros(2)).__name__ == "array_api_compat.numpy"
+    assert arrays.namespace(a=1.0, b=2).__name__ == "array_api_compat.numpy"
+
+
+def test_namespace_refuses_a_mixture():
+    with pytest.raises(TypeError, match="logits and noise must come from one array library"):
+        arrays.namespace(logits=np.zeros(2), noise=torch.zeros(2))
+
+
+@pytest.mark.parametrize("value", [[0.0], "text", None, object()])
+def test_namespace_refuses_what_is_no_array(value):
+    with pytest.raises(TypeError, match="logits must be a NumPy array or a torch tensor, got"):
+        arrays.namespace(logits=value)
+
+
+def test_softmax_family_agrees_with_scipy(to_array, rng):
+    logits = 30 * rng.standard_normal((50, 7))
+    logits[3, 2] = -np.inf
+    for ours, oracle in (
+        (arrays.softmax, scipy.special.softmax),
+        (arrays.log_softmax, scipy.special.log_softmax),
+        (arrays.logsumexp, scipy.special.logsumexp),
+    ):
+        for axis in (0, -1):
+            result = np.asarray(ours(to_array(logits), axis=axis))
+            np.testing.assert_allclose(result, oracle(logits, axis=axis), rtol=1e-13, atol=1e-300)
+
+
+def test_logsumexp_keeps_far_logits_and_rows_of_minus_infinity(to_array):
+    logits = to_array([[1e4, 1e4], [-1e4, -1e4], [-np.inf, -np.inf]])
+    expected = np.array([1e4 + np.log(2), -1e4 + np.log(2), -np.inf])
+    np.testing.assert_array_equal(np.asarray(arrays.logsumexp(logits)), expected)
+
+
+def test_one_hot_marks_its_index(to_array):
+    index = to_array([[2, 0], [1, 1]], dtype="int64")
+    hot = np.asarray(arrays.one_hot(index, 3))
+    assert hot.shape == (2, 2, 3)
+    np.testing.assert_array_equal(hot.argmax(-1), np.asarray(index))
+    np.testing.assert_array_equal(hot.sum(-1), 1)
+
+
+def test_one_hot_takes_the_default_dtype_of_its_library():
+    assert arrays.one_hot(np.array([1]), 2).dtype == np.float64
+    assert arrays.one_hot(torch.tensor([1]), 2).dtype == torch.float32
+
+
+def test_top_k_returns_the_largest_first(to_array):
+    assert arrays.top_k(to_array([[0.1, 3.0, 2.0, -1.0]]), 3).tolist() == [[1, 2, 0]]
+
+
+def test_log_gamma_agrees_with_scipy(to_array):
+    values = np.geomspace(1e-8, 1e8, 200)
+    result = np.asarray(arrays.log_gamma(to_array(values)))
+    np.testing.assert_allclose(result, scipy.special.gammaln(values), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_widen_raises_half_precision_alone(dtype):
+    half = torch.zeros(2, dtype=getattr(torch, dtype))
+    assert arrays.widen(half).dtype == torch.float32
+    assert arrays.widen(torch.zeros(2, dtype=torch.float64)).dtype == torch.float64
+
+
+def test_transforms_need_nothing_beyond_the_array_api_standard(rng):
+    logits = array_api_strict.asarray(rng.standard_normal((4, 3)))
+    noise = array_api_strict.asarray(rng.gumbel(size=(4, 3)))
+    relaxed = concrete.relax(logits, noise, 0.5)
+    index = gumbel_max.argmax_sample(logits, noise)
+    given = gumbel_max.noise_given_index(logits, index, noise)
+    for result in (
+        relaxed,
+        concrete.log_density(relaxed, logits, 0.5),
+        gumbel.log_density(given),
+        gumbel.quantile(relaxed),
+    ):
+        assert result.__array_namespace__() is array_api_strict

@@ -1,0 +1,193 @@
+"""The noise: its law, its far tail, its dtypes, and what it refuses.
+
+Every law test is seeded and rejects a right sampler with probability below FAILURE_RATE; its twin feeds
+a wrong sampler through the same check.
+"""
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+from gumbel_tutorial import noise
+
+FAILURE_RATE = 1e-4
+LAWS = {
+    "uniform": scipy.stats.uniform,
+    "exponential": scipy.stats.expon,
+    "gumbel": scipy.stats.gumbel_r,
+    "logistic": scipy.stats.logistic,
+}
+
+
+def ks_p_value(draws, name):
+    return scipy.stats.kstest(np.asarray(draws, dtype=np.float64), LAWS[name].cdf).pvalue
+
+
+@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_draws_follow_their_law(name, dtype, generator):
+    draws = getattr(noise, name)(200_000, generator=generator, dtype=dtype)
+    assert ks_p_value(draws, name) > FAILURE_RATE
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_the_law_test_rejects_a_shift_of_three_hundredths(name, generator):
+    draws = getattr(noise, name)(200_000, generator=generator, dtype="float64")
+    assert ks_p_value(draws + 0.03, name) < FAILURE_RATE
+
+
+def test_the_law_test_rejects_a_logistic_made_of_one_uniform_too_many(generator):
+    # log u - log(1 - v) with u, v different uniforms is no logistic draw.
+    u, v = (np.asarray(noise.uniform(200_000, generator=generator)) for _ in range(2))
+    assert ks_p_value(np.log(u) - np.log1p(-v), "logistic") < FAILURE_RATE
+
+
+def tail_p_value(draw, thresholds, chunks, size):
+    """Return the smallest Poisson p-value of the counts of E < t, and the number of infinities."""
+    counts, infinities = np.zeros(len(thresholds)), 0
+    for _ in range(chunks):
+        draws = draw(size)
+        infinities += int((draws == 0).sum()) + int((draws == np.inf).sum())
+        small = np.asarray(draws[draws < max(thresholds)])
+        counts += [(small < t).sum() for t in thresholds]
+    expected = chunks * size * np.asarray(thresholds)
+    above = scipy.stats.poisson.sf(counts - 1, expected)
+    below = scipy.stats.poisson.cdf(counts, expected)
+    return 2 * np.minimum(above, below).min(), infinities
+
+
+@pytest.mark.slow
+def test_a_billion_float32_draws_are_finite_and_right_down_to_1e_9(generator):
+    p_value, infinities = tail_p_value(
+        lambda size: noise.exponential(size, generator=generator, dtype="float32"),
+        [1e-6, 1e-7, 1e-8, 1e-9],
+        chunks=250,
+        size=4_000_000,
+    )
+    assert infinities == 0
+    assert p_value > FAILURE_RATE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("construction", ["plain", "flipped"])
+def test_the_tail_test_rejects_a_24_bit_uniform(construction, torch_generator):
+    def draw(size):
+        uniform = torch.rand(size, generator=torch_generator)
+        return -torch.log(uniform) if construction == "plain" else -torch.log1p(-uniform)
+
+    p_value, infinities = tail_p_value(draw, [1e-6, 1e-7, 1e-8, 1e-9], chunks=250, size=4_000_000)
+    assert p_value < FAILURE_RATE
+    assert infinities > 0
+
+
+def test_numpy_float32_ziggurat_returns_zero_which_is_why_it_is_not_used(rng):
+    zeros = sum(
+        int((rng.standard_exponential(4_000_000, dtype=np.float32) == 0).sum()) for _ in range(25)
+    )
+    assert zeros > 0
+
+
+@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_numpy_draws_have_the_asked_shape_and_dtype(name, dtype, rng):
+    draw = getattr(noise, name)
+    assert draw((2, 3), generator=rng, dtype=dtype).dtype == np.dtype(dtype)
+    assert draw((2, 3), generator=rng, dtype=np.dtype(dtype)).shape == (2, 3)
+    assert draw((), generator=rng, dtype=getattr(np, dtype)).shape == ()
+    assert draw(0, generator=rng).shape == (0,)
+    assert draw(3, generator=rng).dtype == np.float64
+
+
+@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_torch_draws_have_the_asked_shape_dtype_and_device(name, dtype, torch_generator):
+    draw = getattr(noise, name)
+    draws = draw((2, 3), generator=torch_generator, dtype=getattr(torch, dtype))
+    assert draws.dtype == getattr(torch, dtype)
+    assert draws.shape == (2, 3)
+    assert draws.device == torch_generator.device
+    assert draw(3, generator=torch_generator).dtype == torch.get_default_dtype()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_every_dtype_stays_strictly_inside_its_range(dtype, torch_generator):
+    for _ in range(5):
+        uniform = noise.uniform(2_000_000, generator=torch_generator, dtype=dtype)
+        assert (uniform > 0).all()
+        assert (uniform < 1).all()
+        assert (noise.exponential(2_000_000, generator=torch_generator, dtype=dtype) > 0).all()
+        gumbel = noise.gumbel(2_000_000, generator=torch_generator, dtype=dtype)
+        assert gumbel.isfinite().all()
+
+
+def test_the_edges_of_the_53_bit_grid_stay_inside(monkeypatch):
+    edges = torch.tensor([0.0, 2.0**-53, 1 - 2.0**-53], dtype=torch.float64)
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: edges.clone())
+    generator = torch.Generator()
+    for dtype in ("float64", "float32", "float16", "bfloat16"):
+        uniform = noise.uniform(3, generator=generator, dtype=dtype)
+        assert uniform.min() > 0
+        assert uniform.max() < 1
+        gumbel = noise.gumbel(3, generator=generator, dtype=dtype).double()
+        expected = -torch.log(torch.tensor([2.0**-54, 2.0**-53, 53 * np.log(2)]).double())
+        torch.testing.assert_close(gumbel, expected, rtol=2.0**-8, atol=0)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_the_float32_draw_rounded_once(dtype):
+    def draw(kind):
+        return noise.gumbel(1000, generator=torch.Generator().manual_seed(1), dtype=kind)
+
+    assert torch.equal(draw(dtype), draw("float32").to(getattr(torch, dtype)))
+
+
+def test_the_same_seed_gives_the_same_draws():
+    for make in (np.random.default_rng, lambda seed: torch.Generator().manual_seed(seed)):
+        first, second, other = (
+            noise.gumbel(5, generator=make(seed)).tolist() for seed in (1, 1, 2)
+        )
+        assert first == second != other
+
+
+def test_gumbel_like_matches_its_model(torch_generator, rng):
+    model = torch.zeros(2, 3, dtype=torch.bfloat16)
+    draws = noise.gumbel_like(model, generator=torch_generator)
+    assert draws.shape == model.shape
+    assert draws.dtype == model.dtype
+    assert noise.gumbel_like(np.zeros((2, 3), np.float32), generator=rng).dtype == np.float32
+    torch.manual_seed(3)
+    first = noise.gumbel_like(model)
+    torch.manual_seed(3)
+    assert torch.equal(first, noise.gumbel_like(model))
+
+
+@pytest.mark.parametrize("bad", [None, 0, "seed", np.random.RandomState(0)])
+def test_another_kind_of_generator_is_a_type_error(bad):
+    message = "generator must be a numpy.random.Generator or a torch.Generator, got"
+    with pytest.raises(TypeError, match=message):
+        noise.gumbel(3, generator=bad)
+
+
+def test_gumbel_like_refuses_a_generator_of_the_other_library(rng, torch_generator):
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator, got Generator"):
+        noise.gumbel_like(torch.zeros(2), generator=rng)
+    for bad in (None, torch_generator):
+        with pytest.raises(TypeError, match=r"generator must be a numpy\.random\.Generator, got"):
+            noise.gumbel_like(np.zeros(2), generator=bad)
+
+
+def test_a_generator_on_another_device_is_refused(torch_generator):
+    with pytest.raises(ValueError, match="generator must be on device meta, got one on cpu"):
+        noise.gumbel_like(torch.zeros(2, device="meta"), generator=torch_generator)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bfloat16", "complex64", "nonsense"])
+def test_a_dtype_that_numpy_cannot_draw_is_a_type_error(dtype, rng):
+    with pytest.raises(TypeError, match="dtype must be one of float64, float32, float16 in NumPy"):
+        noise.uniform(3, generator=rng, dtype=dtype)
+
+
+def test_an_integer_dtype_is_a_type_error_in_torch(torch_generator):
+    with pytest.raises(TypeError, match="dtype must be one of .* in torch, got int64"):
+        noise.uniform(3, generator=torch_generator, dtype=torch.int64)
