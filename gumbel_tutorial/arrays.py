@@ -45,7 +45,9 @@ def namespace(**arguments: Array) -> Any:
         libraries[_library_of(name, value)] = name
     if len(libraries) > 1:
         names = " and ".join(libraries.values())
-        kinds = " and ".join(library.__name__.rpartition(".")[2] for library in libraries)
+        kinds = " and ".join(
+            library.__name__.rpartition(".")[2] for library in libraries
+        )
         raise TypeError(f"{names} must come from one array library, got {kinds}")
     return next(iter(libraries), array_api_compat.numpy)
 

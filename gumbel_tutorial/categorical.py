@@ -10,7 +10,11 @@ import array_api_compat
 import numpy as np
 
 from gumbel_tutorial.arrays import Array, log_softmax, namespace, softmax
-from gumbel_tutorial.checks import check_logits, check_open_unit_interval, check_same_categories
+from gumbel_tutorial.checks import (
+    check_logits,
+    check_open_unit_interval,
+    check_same_categories,
+)
 
 
 def probs(logits: Array) -> Array:
@@ -82,7 +86,9 @@ def kl(logits: Array, other_logits: Array) -> Array:
     check_logits(logits)
     check_logits(other_logits, "other_logits")
     check_same_categories(other_logits, "other_logits", logits)
-    with np.errstate(invalid="ignore"):  # -inf minus -inf, where a category is excluded twice
+    with np.errstate(
+        invalid="ignore"
+    ):  # -inf minus -inf, where a category is excluded twice
         ratio = log_softmax(logits) - log_softmax(other_logits)
     return _expectation(logits, ratio)
 
@@ -152,7 +158,9 @@ def alias_table(logits: Array) -> AliasTable:
     if logits.ndim != 1:
         raise ValueError(f"logits must have one axis, got shape {tuple(logits.shape)}")
     xp = namespace(logits=logits)
-    mass = [float(prob) * logits.shape[0] for prob in softmax(xp.astype(logits, xp.float64))]
+    mass = [
+        float(prob) * logits.shape[0] for prob in softmax(xp.astype(logits, xp.float64))
+    ]
     threshold, alias = [1.0] * len(mass), list(range(len(mass)))
     small = [i for i, m in enumerate(mass) if m < 1]
     large = [i for i, m in enumerate(mass) if m >= 1]

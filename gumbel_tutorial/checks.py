@@ -65,13 +65,17 @@ def check_finite(array: Array, name: str) -> None:
     xp = namespace(**{name: array})
     where = first_true(~xp.isfinite(_values(array)))
     if where is not None:
-        raise ValueError(f"{name} must be finite, got {float(array[where])} at index {where}")
+        raise ValueError(
+            f"{name} must be finite, got {float(array[where])} at index {where}"
+        )
 
 
 def check_category_axis(array: Array, name: str, *, axis: int = -1) -> None:
     """Require a category axis that exists and is not empty."""
     if not -array.ndim <= axis < array.ndim:
-        raise ValueError(f"{name} must have axis {axis}, got shape {tuple(array.shape)}")
+        raise ValueError(
+            f"{name} must have axis {axis}, got shape {tuple(array.shape)}"
+        )
     if array.shape[axis] == 0:
         raise ValueError(
             f"{name} must have at least one category on axis {axis}, got shape {tuple(array.shape)}"
@@ -108,7 +112,9 @@ def check_noise(noise: Array, logits: Array, *, axis: int = -1) -> None:
     check_finite(noise, "noise")
 
 
-def check_same_categories(array: Array, name: str, logits: Array, *, axis: int = -1) -> None:
+def check_same_categories(
+    array: Array, name: str, logits: Array, *, axis: int = -1
+) -> None:
     """Require one entry for each category of the logits, and batch axes that broadcast."""
     if array.shape[axis] != logits.shape[axis]:
         raise ValueError(
@@ -130,10 +136,14 @@ def check_open_simplex(array: Array, name: str) -> None:
     tolerance = float(xp.finfo(array.dtype).eps) ** 0.5
     row = first_true(xp.abs(total - 1) > tolerance)
     if row is not None:
-        raise ValueError(f"{name} must sum to one in every row, got {float(total[row])}")
+        raise ValueError(
+            f"{name} must sum to one in every row, got {float(total[row])}"
+        )
 
 
-def check_broadcast(first: Array, first_name: str, second: Array, second_name: str) -> None:
+def check_broadcast(
+    first: Array, first_name: str, second: Array, second_name: str
+) -> None:
     """Require two shapes that broadcast together."""
     for one, other in zip(reversed(first.shape), reversed(second.shape), strict=False):
         if one != other and 1 not in (one, other):

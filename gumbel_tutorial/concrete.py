@@ -57,10 +57,12 @@ def relax(logits: Array, noise: Array, temperature: Any, *, axis: int = -1) -> A
         [0.6, 0.3, 0.1]
     """
     _check(logits, noise, temperature, axis)
-    return relax_checked(logits, noise, temperature, axis)
+    return _relax(logits, noise, temperature, axis)
 
 
-def log_relax(logits: Array, noise: Array, temperature: Any, *, axis: int = -1) -> Array:
+def log_relax(
+    logits: Array, noise: Array, temperature: Any, *, axis: int = -1
+) -> Array:
     r"""Return $\log y$ for the relaxed sample $y$, finite where $y$ itself rounds to 0.
 
     Arguments and errors are those of :func:`relax`.
@@ -75,7 +77,7 @@ def log_relax(logits: Array, noise: Array, temperature: Any, *, axis: int = -1) 
     return _cast(log_relaxed, namespace(logits=logits).result_type(logits, noise))
 
 
-def relax_checked(logits: Array, noise: Array, temperature: Any, axis: int) -> Array:
+def _relax(logits: Array, noise: Array, temperature: Any, axis: int) -> Array:
     """Do the work of :func:`relax` for a caller that has checked its arguments under its own names."""
     relaxed = softmax(_scale(logits, noise, temperature), axis=axis)
     return _cast(relaxed, namespace(logits=logits).result_type(logits, noise))
@@ -137,11 +139,15 @@ def log_density(relaxed: Array, logits: Array, temperature: Any) -> Array:
     check_open_simplex(relaxed, "relaxed")
     xp = namespace(relaxed=relaxed)
     log_relaxed = xp.log(widen(relaxed))
-    density = _log_space(log_relaxed, logits, temperature) - xp.sum(log_relaxed, axis=-1)
+    density = _log_space(log_relaxed, logits, temperature) - xp.sum(
+        log_relaxed, axis=-1
+    )
     return _cast(density, xp.result_type(relaxed, logits))
 
 
-def log_density_in_log_space(log_relaxed: Array, logits: Array, temperature: Any) -> Array:
+def log_density_in_log_space(
+    log_relaxed: Array, logits: Array, temperature: Any
+) -> Array:
     r"""Return the log-density of $x = \log y$, finite wherever :func:`log_relax` is.
 
     $\log (K-1)! + (K-1)\log\tau + \sum_i(\ell_i - \tau x_i) - K \log\sum_i e^{\ell_i - \tau x_i}$, with
@@ -183,7 +189,9 @@ def _log_space(log_relaxed: Array, logits: Array, temperature: Any) -> Array:
     xp = namespace(log_relaxed=log_relaxed, logits=logits)
     num_categories = logits.shape[-1]
     if isinstance(temperature, (int, float)):
-        temperature = xp.full((1,), temperature, dtype=log_relaxed.dtype, device=log_relaxed.device)
+        temperature = xp.full(
+            (1,), temperature, dtype=log_relaxed.dtype, device=log_relaxed.device
+        )
     # One temperature a row, of shape (..., 1): summing over that axis drops it, and nothing else.
     log_temperature = xp.sum(xp.log(temperature), axis=-1)
     weights = widen(logits) - temperature * log_relaxed
@@ -239,7 +247,9 @@ def binary_relax_logit(logit: Array, noise: Array, temperature: Any) -> Array:
         check_finite(value, name)
     check_broadcast(noise, "noise", logit, "logit")
     check_positive(temperature, "temperature")
-    return _cast((widen(logit) + widen(noise)) / temperature, xp.result_type(logit, noise))
+    return _cast(
+        (widen(logit) + widen(noise)) / temperature, xp.result_type(logit, noise)
+    )
 
 
 def binary_log_density(relaxed: Array, logit: Array, temperature: Any) -> Array:
@@ -271,7 +281,9 @@ def binary_log_density(relaxed: Array, logit: Array, temperature: Any) -> Array:
     xp = namespace(relaxed=relaxed)
     wide = widen(relaxed)
     log_one, log_zero = xp.log(wide), xp.log1p(-wide)
-    density = binary_log_density_in_logit_space(log_one - log_zero, widen(logit), temperature)
+    density = binary_log_density_in_logit_space(
+        log_one - log_zero, widen(logit), temperature
+    )
     return _cast(density - log_one - log_zero, xp.result_type(relaxed, logit))
 
 

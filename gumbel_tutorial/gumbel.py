@@ -33,7 +33,7 @@ _limits = np.errstate(over="ignore", divide="ignore", invalid="ignore")
 _REQUIREMENTS = {
     "value": check_no_nan,
     "noise": check_no_nan,
-    "argument": check_finite,
+    "t": check_finite,
     "prob": check_probability,
     "tail": check_probability,
     "loc": check_finite,
@@ -154,7 +154,9 @@ def upper_quantile(tail: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     """
     xp, tail, loc, scale = _arguments(tail=tail, loc=loc, scale=scale)
     excess = np.e * (((1 - _INVERSE_E) - tail) - _INVERSE_E_REST)
-    z = xp.where(xp.abs(excess) < 0.5, _beside_zero(xp, excess), -xp.log(-xp.log1p(-tail)))
+    z = xp.where(
+        xp.abs(excess) < 0.5, _beside_zero(xp, excess), -xp.log(-xp.log1p(-tail))
+    )
     return loc + scale * z
 
 
@@ -208,11 +210,11 @@ def entropy(loc: Any = 0.0, scale: Any = 1.0) -> Array:
     return xp.log(xp.broadcast_arrays(scale, loc)[0]) + (np.euler_gamma + 1)
 
 
-def moment_generating_function(argument: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
+def moment_generating_function(t: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\mathbb E[e^{tG}] = \Gamma(1 - \beta t)\,e^{\mu t}$, finite for $\beta t < 1$ alone.
 
     Args:
-        argument: t, with $\beta t < 1$.
+        t: with $\beta t < 1$.
         loc: $\mu$, finite.
         scale: $\beta > 0$.
 
@@ -223,13 +225,15 @@ def moment_generating_function(argument: Array, loc: Any = 0.0, scale: Any = 1.0
         >>> round(float(moment_generating_function(0.5)) ** 2, 4)  # Gamma(1/2)^2
         3.1416
     """
-    xp, argument, loc, scale = _arguments(argument=argument, loc=loc, scale=scale)
-    check_below_one(scale * argument, "scale * argument")
-    return xp.exp(log_gamma(1.0 - scale * argument) + loc * argument)
+    xp, t, loc, scale = _arguments(t=t, loc=loc, scale=scale)
+    check_below_one(scale * t, "scale * t")
+    return xp.exp(log_gamma(1.0 - scale * t) + loc * t)
 
 
 @_limits
-def truncated_log_density(value: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
+def truncated_log_density(
+    value: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0
+) -> Array:
     r"""Return the log-density of Gumbel(loc, scale) given that it is at most ``upper``.
 
     $\log f(x) - \log F(u) = -z - e^{-z} + e^{-b} - \log\beta$ for $x \le u$, with $b = (u - \mu)/\beta$, and
@@ -249,7 +253,9 @@ def truncated_log_density(value: Array, upper: Array, loc: Any = 0.0, scale: Any
         >>> float(truncated_log_density(-800.0, upper=-800.0))
         800.0
     """
-    xp, value, upper, loc, scale = _arguments(value=value, upper=upper, loc=loc, scale=scale)
+    xp, value, upper, loc, scale = _arguments(
+        value=value, upper=upper, loc=loc, scale=scale
+    )
     z = (value - loc) / scale
     gap = (upper - value) / scale
     inside = gap >= 0
@@ -260,7 +266,9 @@ def truncated_log_density(value: Array, upper: Array, loc: Any = 0.0, scale: Any
     return xp.where(inside, result, xp.full_like(result, -xp.inf))
 
 
-def truncated_quantile(prob: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
+def truncated_quantile(
+    prob: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0
+) -> Array:
     r"""Return the p-quantile of Gumbel(loc, scale) given that it is at most ``upper``.
 
     $\mu - \beta\log(e^{-b} - \log p)$, $b = (u - \mu)/\beta$: the image of the standard quantile under
@@ -298,7 +306,9 @@ def truncate(noise: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Ar
         >>> float(truncate(5.0, upper=-800.0))
         -800.0
     """
-    xp, noise, upper, loc, scale = _arguments(noise=noise, upper=upper, loc=loc, scale=scale)
+    xp, noise, upper, loc, scale = _arguments(
+        noise=noise, upper=upper, loc=loc, scale=scale
+    )
     bound = (upper - loc) / scale
     return xp.minimum(loc - scale * xp.logaddexp(-bound, -noise), upper)
 
@@ -306,21 +316,26 @@ def truncate(noise: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Ar
 def _arguments(**arguments: Any) -> tuple[Any, ...]:
     """Return the library and the arguments as its arrays, each held to what its name requires."""
     xp = namespace(**arguments)
-    arrays = {name: value for name, value in arguments.items() if hasattr(value, "dtype")}
+    arrays = {
+        name: value for name, value in arguments.items() if hasattr(value, "dtype")
+    }
     for name, value in arrays.items():
         check_floating(value, name)
     dtype = xp.result_type(*arrays.values()) if arrays else xp.float64
     device = next((value.device for value in arrays.values()), None)
     result = []
     for name, value in arguments.items():
-        value = value if name in arrays else xp.asarray(value, dtype=dtype, device=device)
+        value = (
+            value if name in arrays else xp.asarray(value, dtype=dtype, device=device)
+        )
         _REQUIREMENTS[name](value, name)
         result.append(value)
     try:
         np.broadcast_shapes(*(tuple(value.shape) for value in result))
     except ValueError:
         shapes = ", ".join(
-            f"{name} {tuple(v.shape)}" for name, v in zip(arguments, result, strict=True)
+            f"{name} {tuple(v.shape)}"
+            for name, v in zip(arguments, result, strict=True)
         )
         raise ValueError(f"shapes must broadcast together, got {shapes}") from None
     return xp, *result

@@ -84,7 +84,7 @@ def noise_given_index(logits: Array, index: Array, noise: Array) -> Array:
         noise: standard Gumbel noise, broadcastable to ``logits``, one value for each category.
 
     Returns:
-        Noise of the broadcast shape: ``argmax_sample(logits, result)`` is ``index``, up to rounding
+        Noise of the broadcast shape; ``argmax_sample(logits, result)`` is ``index``, up to rounding
         of the sums, and averaged over categorical winners it is standard Gumbel noise again.
 
     Raises:
@@ -176,7 +176,9 @@ def top_k_log_prob(logits: Array, indices: Array) -> Array:
         chosen = one_hot(indices[..., position], num_categories, dtype=xp.bool)
         repeated = first_true(chosen & drawn)
         if repeated is not None:
-            raise ValueError(f"indices must be distinct in every row, got {repeated[-1]} twice")
+            raise ValueError(
+                f"indices must be distinct in every row, got {repeated[-1]} twice"
+            )
         left = xp.where(drawn, -xp.inf, wide)
         logit = xp.sum(xp.where(chosen, wide, xp.zeros_like(wide)), axis=-1)
         # An excluded category has probability 0, also when nothing but such is left.

@@ -58,7 +58,7 @@ def gumbel_softmax(
     check_logits(working, axis=dim)
     check_temperature(tau, working, "tau", axis=dim)
     gumbels = noise.gumbel_like(working, generator=generator)
-    relaxed = concrete.relax_checked(working, gumbels, tau, dim)
+    relaxed = concrete._relax(working, gumbels, tau, dim)
     if hard:
         relaxed = straight_through(relaxed, dim=dim)
     return relaxed.to(logits.dtype)

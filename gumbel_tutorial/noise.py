@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 _MIDPOINT_OF_ZERO = 2.0**-54
 
 
-def uniform(shape: int | tuple[int, ...], *, generator: "Generator", dtype: Any = None) -> Array:
+def uniform(
+    shape: int | tuple[int, ...], *, generator: "Generator", dtype: Any = None
+) -> Array:
     r"""Draw $U \sim \mathcal U(0, 1)$, never 0 and never 1.
 
     Draws lie on a grid of $2^{-53}$ and are rounded to the nearest number of the dtype inside the open
@@ -70,7 +72,9 @@ def exponential(
     return _round_inside(_exponential64(shape, generator), name, below=math.inf)
 
 
-def gumbel(shape: int | tuple[int, ...], *, generator: "Generator", dtype: Any = None) -> Array:
+def gumbel(
+    shape: int | tuple[int, ...], *, generator: "Generator", dtype: Any = None
+) -> Array:
     r"""Draw $G = -\log E \sim \mathrm{Gumbel}(0, 1)$, always finite, in [-3.6, 37.5].
 
     Arguments, result and errors are those of :func:`uniform`.
@@ -86,7 +90,9 @@ def gumbel(shape: int | tuple[int, ...], *, generator: "Generator", dtype: Any =
     return _gumbel(_exponential64(shape, generator), name)
 
 
-def logistic(shape: int | tuple[int, ...], *, generator: "Generator", dtype: Any = None) -> Array:
+def logistic(
+    shape: int | tuple[int, ...], *, generator: "Generator", dtype: Any = None
+) -> Array:
     r"""Draw $L = G_1 - G_0 \sim \mathrm{Logistic}(0, 1)$, the difference of two independent Gumbels.
 
     Arguments, result and errors are those of :func:`uniform`. It is the noise of the binary case:
@@ -128,9 +134,13 @@ def _check_torch_generator(generator: Any, device: Any) -> None:
     if generator is None:
         return
     if not _is_torch_generator(generator):
-        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+        raise TypeError(
+            f"generator must be a torch.Generator, got {type(generator).__name__}"
+        )
     if generator.device != device:
-        raise ValueError(f"generator must be on device {device}, got one on {generator.device}")
+        raise ValueError(
+            f"generator must be on device {device}, got one on {generator.device}"
+        )
 
 
 def _is_torch_generator(generator: object) -> bool:
@@ -145,7 +155,11 @@ def _name(dtype: Any) -> str:
 def _dtype_name(dtype: Any, generator: Any) -> str:
     """Return the name of the dtype to draw, once it and the kind of the generator are checked."""
     if isinstance(generator, np.random.Generator):
-        library, allowed, default = "NumPy", ("float64", "float32", "float16"), "float64"
+        library, allowed, default = (
+            "NumPy",
+            ("float64", "float32", "float16"),
+            "float64",
+        )
     elif _is_torch_generator(generator):
         library, allowed = "torch", ("float64", "float32", "bfloat16", "float16")
         default = _name(sys.modules["torch"].get_default_dtype())
@@ -156,7 +170,9 @@ def _dtype_name(dtype: Any, generator: Any) -> str:
         )
     name = default if dtype is None else _name(dtype)
     if name not in allowed:
-        raise TypeError(f"dtype must be one of {', '.join(allowed)} in {library}, got {name}")
+        raise TypeError(
+            f"dtype must be one of {', '.join(allowed)} in {library}, got {name}"
+        )
     return name
 
 

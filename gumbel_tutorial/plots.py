@@ -1,0 +1,257 @@
+"""The pictures of the book: one function a kind, (axes, arrays) to axes.
+
+A function draws and labels what it is given. It computes no statistic, makes no figure, sets no title: the
+caption is the title. Colours keep their order in grey print, and line styles differ as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.tri import Triangulation
+from numpy.typing import ArrayLike
+
+INK, MUTED, FAINT = "#22272e", "#6b737c", "#c9ced4"
+COLOURS = ("#1f6fb2", "#d1622b", "#2e8b68", "#a04a8c", "#8a6d1d", "#5b6770")
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+
+STYLE = {
+    "figure.dpi": 130,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "white",
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+    "font.family": "cmr10",
+    "font.size": 11,
+    "axes.formatter.use_mathtext": True,
+    "lines.linewidth": 2,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "mathtext.fontset": "cm",
+    "savefig.bbox": "tight",
+}
+
+# The triangle of three categories, first corner on top: the simplex as it is drawn in the book.
+CORNERS = np.array([[0.5, np.sqrt(3) / 2], [0.0, 0.0], [1.0, 0.0]])
+
+
+def use_style() -> None:
+    """Set the book's style for the figures to come."""
+    plt.rcParams.update(STYLE)
+
+
+def curves(
+    ax: Axes, x: ArrayLike, ys: Mapping[str, ArrayLike], *, labelled: bool = True
+) -> Axes:
+    """Draw one line a name over x, each named at its right end.
+
+    Args:
+        ax: where to draw.
+        x: shape ``(n,)``.
+        ys: names and values of shape ``(n,)``.
+        labelled: whether to name the lines at their ends, for names that do not collide there.
+
+    Returns:
+        The axes.
+    """
+    x = np.asarray(x)
+    for (name, y), colour, style in zip(ys.items(), COLOURS, LINE_STYLES, strict=False):
+        y = np.asarray(y)
+        ax.plot(x, y, color=colour, linestyle=style, label=name)
+        if labelled:
+            ax.annotate(
+                f" {name}",
+                (x[-1], y[-1]),
+                color=colour,
+                va="center",
+                annotation_clip=False,
+            )
+    return ax
+
+
+def band(
+    ax: Axes, x: ArrayLike, lower: ArrayLike, upper: ArrayLike, *, order: int = 0
+) -> Axes:
+    """Shade the region between two curves in the colour of the given order."""
+    ax.fill_between(x, lower, upper, color=COLOURS[order], alpha=0.18, linewidth=0)
+    return ax
+
+
+def steps(ax: Axes, x: ArrayLike, ys: ArrayLike, mean: ArrayLike) -> Axes:
+    """Draw functions of x faintly, shape ``(m, n)``, and their mean, shape ``(n,)``, on top."""
+    for y in np.asarray(ys):
+        ax.plot(x, y, color=MUTED, linewidth=0.8, alpha=0.45)
+    ax.plot(x, mean, color=COLOURS[1], linewidth=2.5)
+    return ax
+
+
+def histogram(
+    ax: Axes, samples: ArrayLike, x: ArrayLike, density: ArrayLike, *, bins: int = 80
+) -> Axes:
+    """Draw the histogram of samples over the range of x, and a density on top."""
+    x = np.asarray(x)
+    ax.hist(
+        np.asarray(samples),
+        bins=np.linspace(x[0], x[-1], bins + 1),
+        density=True,
+        color=FAINT,
+    )
+    ax.plot(x, density, color=COLOURS[1])
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def two_histograms(
+    ax: Axes,
+    shaded: ArrayLike,
+    outlined: ArrayLike,
+    *,
+    low: float,
+    high: float,
+    bins: int = 50,
+) -> Axes:
+    """Draw two samples that should agree: one as a shaded histogram, one as an outline."""
+    edges = np.linspace(low, high, bins + 1)
+    ax.hist(np.asarray(shaded), bins=edges, density=True, color=FAINT)
+    ax.hist(
+        np.asarray(outlined),
+        bins=edges,
+        density=True,
+        histtype="step",
+        color=COLOURS[1],
+        linewidth=1.5,
+    )
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def probability_bars(
+    ax: Axes,
+    probs: ArrayLike,
+    measured: ArrayLike | None = None,
+    error: ArrayLike | None = None,
+) -> Axes:
+    """Draw probabilities as bars, and measured shares with their error as points."""
+    probs = np.asarray(probs)
+    ax.bar(range(len(probs)), probs, color=FAINT, width=0.7)
+    if measured is not None:
+        ax.errorbar(
+            range(len(probs)),
+            measured,
+            yerr=error,
+            fmt="o",
+            color=COLOURS[1],
+            capsize=4,
+            ms=5,
+        )
+    ax.set_xticks(range(len(probs)), [str(i + 1) for i in range(len(probs))])
+    ax.set_xlabel("category $i$")
+    return ax
+
+
+def simplex_grid(steps: int) -> np.ndarray:
+    """Return points inside the simplex of three categories on a regular grid, shape ``(n, 3)``."""
+    first, second = np.meshgrid(np.arange(steps), np.arange(steps))
+    inside = first + second < steps
+    corners = np.stack([first, second, steps - 1 - first - second], axis=-1)[inside]
+    # Two thirds of a cell away from the edges, where a density may be infinite.
+    return (corners + 2 / 3) / (steps + 1)
+
+
+def to_triangle(relaxed: ArrayLike) -> np.ndarray:
+    """Return the plane coordinates of points of the simplex, shape ``(..., 3)`` to ``(..., 2)``."""
+    return np.asarray(relaxed) @ CORNERS
+
+
+def triangle(ax: Axes, *, names: Sequence[str] = ("1", "2", "3")) -> Axes:
+    """Draw the edges of the simplex of three categories and name its corners."""
+    ax.plot(*np.vstack([CORNERS, CORNERS[:1]]).T, color=MUTED, linewidth=1)
+    for (x, y), name, shift in zip(
+        CORNERS, names, ((0, 6), (-7, -5), (7, -5)), strict=True
+    ):
+        ax.annotate(
+            name,
+            (x, y),
+            xytext=shift,
+            textcoords="offset points",
+            ha="center",
+            va="center",
+        )
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    ax.set_xlim(-0.08, 1.08)
+    ax.set_ylim(-0.09, 0.98)
+    return ax
+
+
+def simplex_samples(ax: Axes, relaxed: ArrayLike, index: ArrayLike) -> Axes:
+    """Draw relaxed samples, shape ``(n, 3)``, each in the colour of its category."""
+    points = to_triangle(relaxed)
+    colours = np.asarray(COLOURS[:3])[np.asarray(index)]
+    triangle(ax)
+    ax.scatter(*points.T, s=5, c=colours, alpha=0.55, linewidths=0, clip_on=False)
+    return ax
+
+
+def simplex_density(
+    ax: Axes, relaxed: ArrayLike, values: ArrayLike, **limits: float
+) -> Axes:
+    """Shade values at points of the simplex, shape ``(n, 3)`` and ``(n,)``, dark where large."""
+    grid = Triangulation(*to_triangle(relaxed).T)
+    triangle(ax)
+    ax.tripcolor(grid, np.asarray(values), shading="gouraud", cmap="Blues", **limits)
+    return ax
+
+
+def temperature_rows(
+    axes: np.ndarray, columns: Mapping[str, tuple[ArrayLike, ArrayLike]]
+) -> np.ndarray:
+    """Draw a column a name: bars of the expectation in the upper row, of one sample below.
+
+    Args:
+        axes: shape ``(2, len(columns))``.
+        columns: names and pairs (expectation, sample), each of shape ``(K,)``.
+
+    Returns:
+        The axes.
+    """
+    for column, (name, pair) in zip(axes.T, columns.items(), strict=True):
+        for ax, values, colour in zip(column, pair, COLOURS, strict=False):
+            ax.bar(range(len(np.asarray(values))), values, color=colour, width=0.8)
+            ax.set_ylim(0, 1)
+            ax.set_xticks([])
+            ax.set_yticks([])
+        column[1].set_xlabel(name)
+    for ax, label in zip(axes[:, 0], ("expectation", "one sample"), strict=True):
+        ax.set_ylabel(label)
+        ax.set_yticks([0, 1])
+    return axes
+
+
+def images(
+    ax: Axes, rows: Sequence[Sequence[Any]], *, names: Sequence[str] = ()
+) -> Axes:
+    """Draw rows of equally sized grey images, dark ink on white, with a name before each row."""
+    rows = np.asarray(rows)
+    num_rows, num_columns, height, width = rows.shape
+    padded = np.pad(rows, ((0, 0), (0, 0), (0, 1), (0, 1)))
+    sheet = padded.transpose(0, 2, 1, 3).reshape(
+        num_rows * (height + 1), num_columns * (width + 1)
+    )
+    ax.imshow(sheet, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([(height + 1) * i + height / 2 for i in range(len(names))], names)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax

@@ -26,7 +26,9 @@ def standard_error(samples: ArrayLike, *, axis: int = 0) -> np.ndarray:
     """
     samples = np.asarray(samples)
     if samples.shape[axis] < 2:
-        raise ValueError(f"samples must hold at least two draws, got {samples.shape[axis]}")
+        raise ValueError(
+            f"samples must hold at least two draws, got {samples.shape[axis]}"
+        )
     return samples.std(axis=axis, ddof=1) / np.sqrt(samples.shape[axis])
 
 

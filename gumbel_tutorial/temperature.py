@@ -50,7 +50,12 @@ def exponential(
         0.7408
     """
     _check_step(step)
-    for value, name in ((rate, "rate"), (start, "start"), (floor, "floor"), (every, "every")):
+    for value, name in (
+        (rate, "rate"),
+        (start, "start"),
+        (floor, "floor"),
+        (every, "every"),
+    ):
         check_positive(value, name)
     if floor > start:
         raise ValueError(f"floor must be at most start = {start}, got {floor}")

@@ -24,7 +24,9 @@ def to_array(request):
     """Return a function that puts values into one of the two libraries, in float64 by default."""
     if request.param == "numpy":
         return lambda values, dtype="float64": np.asarray(values, dtype=dtype)
-    return lambda values, dtype="float64": torch.as_tensor(values, dtype=getattr(torch, dtype))
+    return lambda values, dtype="float64": torch.as_tensor(
+        values, dtype=getattr(torch, dtype)
+    )
 
 
 @pytest.fixture(params=["numpy", "torch"])

@@ -27,7 +27,12 @@ CALLS = {
     "relax": (concrete.relax, LOGITS, NOISE, ROWS),
     "log_relax": (concrete.log_relax, LOGITS, NOISE, ROWS),
     "log_density": (concrete.log_density, RELAXED, LOGITS, ROWS),
-    "log_density_in_log_space": (concrete.log_density_in_log_space, np.log(RELAXED), LOGITS, 0.7),
+    "log_density_in_log_space": (
+        concrete.log_density_in_log_space,
+        np.log(RELAXED),
+        LOGITS,
+        0.7,
+    ),
     "binary_relax": (concrete.binary_relax, LOGITS, NOISE, 0.7),
     "binary_relax_logit": (concrete.binary_relax_logit, LOGITS, NOISE, 0.7),
     "binary_log_density": (concrete.binary_log_density, RELAXED, LOGITS, 0.7),
@@ -60,7 +65,9 @@ DEVICES = [
         "cuda",
         marks=[
             pytest.mark.cuda,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+            pytest.mark.skipif(
+                not torch.cuda.is_available(), reason="needs a CUDA device"
+            ),
         ],
     ),
 ]
@@ -70,7 +77,9 @@ def to_torch(value, device, dtype=None):
     if not isinstance(value, np.ndarray):
         return value
     tensor = torch.as_tensor(value, device=device)
-    return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
+    return (
+        tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
+    )
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -90,7 +99,9 @@ def test_float32_comes_back_as_float32(name):
     for library in ("numpy", "torch"):
         inputs = [
             value.astype(np.float32)
-            if library == "numpy" and isinstance(value, np.ndarray) and value.dtype == np.float64
+            if library == "numpy"
+            and isinstance(value, np.ndarray)
+            and value.dtype == np.float64
             else to_torch(value, "cpu", torch.float32)
             if library == "torch"
             else value

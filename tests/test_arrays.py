@@ -10,19 +10,25 @@ from gumbel_tutorial import arrays, concrete, gumbel, gumbel_max
 
 
 def test_namespace_follows_the_arrays_and_not_the_numbers():
-    assert arrays.namespace(a=1.0, b=torch.zeros(2)).__name__ == "array_api_compat.torch"
+    assert (
+        arrays.namespace(a=1.0, b=torch.zeros(2)).__name__ == "array_api_compat.torch"
+    )
     assert arrays.namespace(a=1.0, b=np.zeros(2)).__name__ == "array_api_compat.numpy"
     assert arrays.namespace(a=1.0, b=2).__name__ == "array_api_compat.numpy"
 
 
 def test_namespace_refuses_a_mixture():
-    with pytest.raises(TypeError, match="logits and noise must come from one array library"):
+    with pytest.raises(
+        TypeError, match="logits and noise must come from one array library"
+    ):
         arrays.namespace(logits=np.zeros(2), noise=torch.zeros(2))
 
 
 @pytest.mark.parametrize("value", [[0.0], "text", None, object()])
 def test_namespace_refuses_what_is_no_array(value):
-    with pytest.raises(TypeError, match="logits must be a NumPy array or a torch tensor, got"):
+    with pytest.raises(
+        TypeError, match="logits must be a NumPy array or a torch tensor, got"
+    ):
         arrays.namespace(logits=value)
 
 
@@ -36,7 +42,9 @@ def test_softmax_family_agrees_with_scipy(to_array, rng):
     ):
         for axis in (0, -1):
             result = np.asarray(ours(to_array(logits), axis=axis))
-            np.testing.assert_allclose(result, oracle(logits, axis=axis), rtol=1e-13, atol=1e-300)
+            np.testing.assert_allclose(
+                result, oracle(logits, axis=axis), rtol=1e-13, atol=1e-300
+            )
 
 
 def test_logsumexp_keeps_far_logits_and_rows_of_minus_infinity(to_array):
@@ -65,7 +73,9 @@ def test_top_k_returns_the_largest_first(to_array):
 def test_log_gamma_agrees_with_scipy(to_array):
     values = np.geomspace(1e-8, 1e8, 200)
     result = np.asarray(arrays.log_gamma(to_array(values)))
-    np.testing.assert_allclose(result, scipy.special.gammaln(values), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        result, scipy.special.gammaln(values), rtol=1e-12, atol=1e-14
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

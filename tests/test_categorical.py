@@ -21,7 +21,9 @@ def test_probs_and_log_probs_agree_with_torch(rng):
 
 def test_logits_matter_up_to_a_constant_only(to_array, example_logits):
     for function in (categorical.probs, categorical.log_probs, categorical.entropy):
-        first, second = (np.asarray(function(to_array(example_logits + c))) for c in (0, 700))
+        first, second = (
+            np.asarray(function(to_array(example_logits + c))) for c in (0, 700)
+        )
         np.testing.assert_allclose(first, second, rtol=1e-12)
 
 
@@ -41,7 +43,9 @@ def test_an_excluded_category_counts_nothing_in_entropy_and_kl(to_array):
     assert float(categorical.kl(other, logits)) == np.inf
 
 
-def test_entropy_and_kl_pass_gradcheck_and_stay_finite_at_an_excluded_category(torch_generator):
+def test_entropy_and_kl_pass_gradcheck_and_stay_finite_at_an_excluded_category(
+    torch_generator,
+):
     logits, other = torch.randn(2, 4, 3, dtype=torch.float64, generator=torch_generator)
     inputs = (logits.requires_grad_(), other.requires_grad_())
     torch.autograd.gradcheck(lambda a, _: categorical.entropy(a), inputs)
@@ -52,7 +56,9 @@ def test_entropy_and_kl_pass_gradcheck_and_stay_finite_at_an_excluded_category(t
 
 
 def test_kl_refuses_another_number_of_categories(to_array):
-    with pytest.raises(ValueError, match="other_logits must have one entry for each of the 3"):
+    with pytest.raises(
+        ValueError, match="other_logits must have one entry for each of the 3"
+    ):
         categorical.kl(to_array(np.zeros(3)), to_array(np.zeros(2)))
 
 
@@ -66,9 +72,12 @@ SAMPLERS = {
 
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize(
-    "weights", [[6.0, 3.0, 1.0], [1.0], [0.5, 0.5], [1e-3, 1, 0, 5, 1e-3], list(range(1, 41))]
+    "weights",
+    [[6.0, 3.0, 1.0], [1.0], [0.5, 0.5], [1e-3, 1, 0, 5, 1e-3], list(range(1, 41))],
 )
-def test_rival_samplers_draw_from_the_categorical_law(name, weights, generator, to_array):
+def test_rival_samplers_draw_from_the_categorical_law(
+    name, weights, generator, to_array
+):
     uniform = np.asarray(noise.uniform(DRAWS, generator=generator, dtype="float64"))
     with np.errstate(divide="ignore"):
         logits = np.log(weights)
@@ -90,9 +99,13 @@ def test_the_check_rejects_uniforms_raised_to_a_power(name, rng, example_logits)
 def test_the_batched_inverse_cdf_draws_every_row_from_its_own_law(to_array, rng):
     logits = np.log([[6.0, 3.0, 1.0], [1.0, 1.0, 8.0]])
     uniform = rng.random((1000, 2))
-    together = np.asarray(categorical.inverse_cdf_sample(to_array(logits), to_array(uniform)))
+    together = np.asarray(
+        categorical.inverse_cdf_sample(to_array(logits), to_array(uniform))
+    )
     for row in range(2):
-        alone = categorical.inverse_cdf_sample(to_array(logits[row]), to_array(uniform[:, row]))
+        alone = categorical.inverse_cdf_sample(
+            to_array(logits[row]), to_array(uniform[:, row])
+        )
         np.testing.assert_array_equal(together[:, row], np.asarray(alone))
 
 
@@ -101,7 +114,9 @@ def test_the_inverse_cdf_reaches_every_category_where_a_float32_sum_does_not(to_
     logits = np.zeros(50_001)
     logits[0] = np.log(1e9)
     targets = (1e9 + np.arange(50_000) + 0.5) / (1e9 + 50_000)
-    index = np.asarray(categorical.inverse_cdf_sample(to_array(logits), to_array(targets)))
+    index = np.asarray(
+        categorical.inverse_cdf_sample(to_array(logits), to_array(targets))
+    )
     np.testing.assert_array_equal(index, np.arange(1, 50_001))
     probs32 = (np.exp(logits) / np.exp(logits).sum()).astype(np.float32)
     assert (np.diff(np.cumsum(probs32)) == 0).any()
@@ -122,5 +137,7 @@ def test_samplers_refuse_what_is_outside_the_unit_interval(to_array, example_log
 
 
 def test_an_alias_table_has_one_law():
-    with pytest.raises(ValueError, match=r"logits must have one axis, got shape \(2, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"logits must have one axis, got shape \(2, 3\)"
+    ):
         categorical.alias_table(np.zeros((2, 3)))

@@ -16,8 +16,14 @@ NAN, INF = np.nan, np.inf
     [
         ([0.0, NAN], "logits must not be NaN, got nan at index (1,)"),
         ([[0.0, 0.0], [NAN, INF]], "logits must not be NaN, got nan at index (1, 0)"),
-        ([[0.0, 0.0], [0.0, INF]], "logits must be below +inf, got inf in the row at index (1,)"),
-        ([-INF, -INF], "logits must leave a category open in every row, got only -inf in the row"),
+        (
+            [[0.0, 0.0], [0.0, INF]],
+            "logits must be below +inf, got inf in the row at index (1,)",
+        ),
+        (
+            [-INF, -INF],
+            "logits must leave a category open in every row, got only -inf in the row",
+        ),
         ([[[0.0], [-INF]]], "got only -inf in the row at index (0, 1)"),
     ],
 )
@@ -43,12 +49,16 @@ def test_integer_logits_are_a_type_error(to_array):
 
 
 @pytest.mark.parametrize("temperature", [0.0, -0.5, NAN, INF, 0])
-def test_a_temperature_that_is_not_positive_is_refused_with_its_value(to_array, temperature):
+def test_a_temperature_that_is_not_positive_is_refused_with_its_value(
+    to_array, temperature
+):
     message = f"temperature must be positive, got {temperature}"
     logits = to_array([0.0, 1.0])
     with pytest.raises(ValueError, match=message):
         checks.check_temperature(temperature, logits)
-    with pytest.raises(ValueError, match=f"temperature must be positive, got {float(temperature)}"):
+    with pytest.raises(
+        ValueError, match=f"temperature must be positive, got {float(temperature)}"
+    ):
         checks.check_temperature(to_array([temperature]), logits)
 
 
@@ -74,7 +84,9 @@ def test_noise_shared_between_categories_is_refused(to_array):
 
 
 def test_noise_for_another_batch_is_refused(to_array):
-    with pytest.raises(ValueError, match="noise must broadcast against logits of shape"):
+    with pytest.raises(
+        ValueError, match="noise must broadcast against logits of shape"
+    ):
         checks.check_noise(to_array(np.zeros((5, 3))), to_array(np.zeros((4, 3))))
 
 
@@ -107,7 +119,9 @@ def test_an_index_outside_the_categories_is_refused(to_array):
 def test_values_are_not_read_where_there_are_none():
     bad = torch.tensor([[0.0, NAN]])
     torch.func.vmap(lambda row: checks.check_logits(row) or row)(bad)
-    torch.compile(lambda row: checks.check_logits(row) or row, backend="eager", fullgraph=True)(bad)
+    torch.compile(
+        lambda row: checks.check_logits(row) or row, backend="eager", fullgraph=True
+    )(bad)
     checks.check_logits(bad.to("meta"))
     with pytest.raises(ValueError, match="NaN"):
         torch.func.grad(lambda row: checks.check_logits(row) or row.sum())(bad)

@@ -19,11 +19,15 @@ TEMPERATURES = [0.1, 0.5, 1.0, 10.0]
 @pytest.fixture
 def drawn(rng, to_array):
     """Return logits and noise of shape (200, 5) in either library."""
-    return to_array(2 * rng.standard_normal((200, 5))), to_array(rng.gumbel(size=(200, 5)))
+    return to_array(2 * rng.standard_normal((200, 5))), to_array(
+        rng.gumbel(size=(200, 5))
+    )
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_relaxed_samples_lie_on_the_simplex_and_match_their_logarithms(temperature, drawn):
+def test_relaxed_samples_lie_on_the_simplex_and_match_their_logarithms(
+    temperature, drawn
+):
     relaxed = np.asarray(concrete.relax(*drawn, temperature))
     assert (relaxed >= 0).all()
     np.testing.assert_allclose(relaxed.sum(-1), 1, rtol=1e-14)
@@ -40,14 +44,18 @@ def test_rounding_a_relaxed_sample_is_the_argmax_sample(temperature, drawn):
 
 def test_the_limits_of_the_temperature(drawn):
     one_hot = np.eye(5)[np.asarray(gumbel_max.argmax_sample(*drawn))]
-    np.testing.assert_allclose(np.asarray(concrete.relax(*drawn, 1e-9)), one_hot, atol=1e-12)
+    np.testing.assert_allclose(
+        np.asarray(concrete.relax(*drawn, 1e-9)), one_hot, atol=1e-12
+    )
     np.testing.assert_allclose(np.asarray(concrete.relax(*drawn, 1e9)), 0.2, atol=1e-8)
 
 
 def test_every_row_takes_its_own_temperature(drawn, to_array):
     logits, draws = drawn
     temperatures = np.linspace(0.1, 3, 200)
-    together = np.asarray(concrete.relax(logits, draws, to_array(temperatures[:, None])))
+    together = np.asarray(
+        concrete.relax(logits, draws, to_array(temperatures[:, None]))
+    )
     for row in (0, 17, 199):
         alone = concrete.relax(logits[row], draws[row], float(temperatures[row]))
         np.testing.assert_allclose(together[row], np.asarray(alone), rtol=1e-14)
@@ -85,7 +93,9 @@ def test_the_log_density_agrees_with_torch(temperature, rng):
     relaxed = concrete.relax(
         logits, torch.as_tensor(rng.gumbel(size=(50, 4))), max(temperature, 0.5)
     )
-    expected = RelaxedOneHotCategorical(torch.tensor(temperature), logits=logits).log_prob(relaxed)
+    expected = RelaxedOneHotCategorical(
+        torch.tensor(temperature), logits=logits
+    ).log_prob(relaxed)
     ours = concrete.log_density(relaxed, logits, temperature)
     # torch holds its temperature in float32, whence its seven digits.
     torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
@@ -106,12 +116,16 @@ def test_the_density_integrates_to_one_for_two_and_three_categories(temperature,
         return np.exp(concrete.log_density(y, three, temperature)) * y.prod()
 
     width = 30 / temperature
-    assert scipy.integrate.quad(of_two, -width, width, limit=200)[0] == pytest.approx(1, abs=1e-8)
+    assert scipy.integrate.quad(of_two, -width, width, limit=200)[0] == pytest.approx(
+        1, abs=1e-8
+    )
     grid = np.linspace(-25 / temperature, 25 / temperature, 301)
     points = np.stack([*np.meshgrid(grid, grid), np.zeros((301, 301))], axis=-1)
     y = np.exp(points - np.logaddexp.reduce(points, axis=-1, keepdims=True))
     cell = (grid[1] - grid[0]) ** 2
-    mass = (np.exp(concrete.log_density(y, three, temperature)) * y.prod(-1)).sum() * cell
+    mass = (
+        np.exp(concrete.log_density(y, three, temperature)) * y.prod(-1)
+    ).sum() * cell
     assert mass == pytest.approx(1, abs=1e-3)
     assert of_three(0.0, 0.0) > 0
 
@@ -123,12 +137,19 @@ def test_the_density_is_the_law_of_the_samples(generator):
     grid = np.linspace(0.05, 0.95, 11)
 
     def density(y, temperature):
-        return float(np.exp(concrete.log_density(np.array([y, 1 - y]), logits, temperature)))
+        return float(
+            np.exp(concrete.log_density(np.array([y, 1 - y]), logits, temperature))
+        )
 
     def p_value(temperature):
         edges = [0, *grid, 1]
-        inner = [scipy.integrate.quad(density, a, b, (temperature,))[0] for a, b in pairwise(grid)]
-        low = scipy.integrate.quad(density, 1e-12, grid[0], (temperature,), limit=200)[0]
+        inner = [
+            scipy.integrate.quad(density, a, b, (temperature,))[0]
+            for a, b in pairwise(grid)
+        ]
+        low = scipy.integrate.quad(density, 1e-12, grid[0], (temperature,), limit=200)[
+            0
+        ]
         probs = [low, *inner, 1 - low - sum(inner)]
         return statistics.chi_square_p_value(np.histogram(first, edges)[0], probs)
 
@@ -137,36 +158,52 @@ def test_the_density_is_the_law_of_the_samples(generator):
 
 
 def test_the_log_density_has_the_batch_shape_where_torch_squares_it(rng, to_array):
-    logits, draws = to_array(rng.standard_normal((6, 4))), to_array(rng.gumbel(size=(6, 4)))
+    logits, draws = (
+        to_array(rng.standard_normal((6, 4))),
+        to_array(rng.gumbel(size=(6, 4))),
+    )
     temperature = to_array(np.linspace(0.5, 2, 6)[:, None])
     relaxed = concrete.relax(logits, draws, temperature)
     together = concrete.log_density(relaxed, logits, temperature)
     assert tuple(together.shape) == (6,)
     for row in range(6):
-        alone = concrete.log_density(relaxed[row], logits[row], float(temperature[row, 0]))
+        alone = concrete.log_density(
+            relaxed[row], logits[row], float(temperature[row, 0])
+        )
         assert float(together[row]) == pytest.approx(float(alone), rel=1e-13)
     ones = torch.ones(6, 1)
     law = RelaxedOneHotCategorical(ones, logits=torch.zeros(6, 4), validate_args=False)
-    assert law.log_prob(torch.full((6, 4), 0.25)).shape == (6, 6)  # the fault that ours has not
+    assert law.log_prob(torch.full((6, 4), 0.25)).shape == (
+        6,
+        6,
+    )  # the fault that ours has not
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.05])
-def test_the_log_space_density_is_finite_where_torch_is_not(temperature, torch_generator):
+def test_the_log_space_density_is_finite_where_torch_is_not(
+    temperature, torch_generator
+):
     logits = torch.zeros(20_000, 10)
     draws = noise.gumbel(logits.shape, generator=torch_generator, dtype="float32")
     relaxed = concrete.relax(logits, draws, temperature)
-    torchs = RelaxedOneHotCategorical(torch.tensor(temperature), logits=logits, validate_args=False)
+    torchs = RelaxedOneHotCategorical(
+        torch.tensor(temperature), logits=logits, validate_args=False
+    )
     assert not torchs.log_prob(relaxed).isfinite().all()
     log_relaxed = concrete.log_relax(logits, draws, temperature)
     ours = concrete.log_density_in_log_space(log_relaxed, logits, temperature)
     assert ours.isfinite().all()
-    exact = concrete.log_density_in_log_space(log_relaxed.double(), logits.double(), temperature)
+    exact = concrete.log_density_in_log_space(
+        log_relaxed.double(), logits.double(), temperature
+    )
     torch.testing.assert_close(ours.double(), exact, rtol=1e-4, atol=1e-3)
 
 
 def test_log_space_and_simplex_densities_differ_by_the_jacobian(drawn):
     logits, draws = drawn
-    relaxed, log_relaxed = (f(logits, draws, 1.3) for f in (concrete.relax, concrete.log_relax))
+    relaxed, log_relaxed = (
+        f(logits, draws, 1.3) for f in (concrete.relax, concrete.log_relax)
+    )
     difference = np.asarray(
         concrete.log_density_in_log_space(log_relaxed, logits, 1.3)
     ) - np.asarray(concrete.log_density(relaxed, logits, 1.3))
@@ -174,7 +211,9 @@ def test_log_space_and_simplex_densities_differ_by_the_jacobian(drawn):
 
 
 def test_densities_and_samples_pass_gradcheck(torch_generator):
-    logits = torch.randn(3, 4, dtype=torch.float64, generator=torch_generator, requires_grad=True)
+    logits = torch.randn(
+        3, 4, dtype=torch.float64, generator=torch_generator, requires_grad=True
+    )
     draws = noise.gumbel((3, 4), generator=torch_generator, dtype="float64")
     tau = torch.tensor([[0.5], [1.0], [2.0]], dtype=torch.float64, requires_grad=True)
     inputs = (logits, tau)
@@ -184,13 +223,18 @@ def test_densities_and_samples_pass_gradcheck(torch_generator):
         lambda x, t: concrete.log_density(concrete.relax(x, draws, t), x, t), inputs
     )
     torch.autograd.gradcheck(
-        lambda x, t: concrete.log_density_in_log_space(concrete.log_relax(x, draws, t), x, t),
+        lambda x, t: concrete.log_density_in_log_space(
+            concrete.log_relax(x, draws, t), x, t
+        ),
         inputs,
     )
 
 
 def test_the_jacobian_is_diag_y_minus_y_y_over_tau(rng):
-    logits, draws = torch.as_tensor(rng.standard_normal(4)), torch.as_tensor(rng.gumbel(size=4))
+    logits, draws = (
+        torch.as_tensor(rng.standard_normal(4)),
+        torch.as_tensor(rng.gumbel(size=4)),
+    )
     y = concrete.relax(logits, draws, 0.3)
     jacobian = torch.func.jacrev(lambda x: concrete.relax(x, draws, 0.3))(logits)
     torch.testing.assert_close(jacobian, (torch.diag(y) - torch.outer(y, y)) / 0.3)
@@ -201,7 +245,9 @@ def test_no_stationary_point_is_a_maximum_below_temperature_one(num_categories, 
     """At a stationary point some test direction has positive curvature when temperature < 1 (R1)."""
     for temperature in (0.3, 0.7, 0.99):
         spread = rng.random((300, 1))
-        y = (1 - spread) / num_categories + spread * rng.dirichlet(np.ones(num_categories), 300)
+        y = (1 - spread) / num_categories + spread * rng.dirichlet(
+            np.ones(num_categories), 300
+        )
         weights = temperature + 1 - num_categories * y
         y, weights = y[(weights > 0).all(-1)], weights[(weights > 0).all(-1)]
         logits = np.log(weights) + temperature * np.log(y)  # makes y stationary
@@ -219,17 +265,23 @@ def _in_tangent_logits(log_y, logits, temperature):
 
 
 @pytest.mark.parametrize("num_categories", [2, 3, 5, 10])
-def test_the_centre_is_a_mode_of_the_uniform_law_exactly_above_temperature_one(num_categories):
+def test_the_centre_is_a_mode_of_the_uniform_law_exactly_above_temperature_one(
+    num_categories,
+):
     centre = torch.zeros(num_categories, dtype=torch.float64)
     for temperature, is_mode in ((0.98, False), (1.02, True)):
         hessian = torch.func.hessian(_in_tangent_logits)(centre, centre, temperature)
         tangent = torch.linalg.eigvalsh(hessian)
-        tangent = tangent[tangent.abs() > 1e-9]  # softmax ignores a shift: one zero eigenvalue
+        tangent = tangent[
+            tangent.abs() > 1e-9
+        ]  # softmax ignores a shift: one zero eigenvalue
         assert bool((tangent < 0).all()) is is_mode
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.2, 0.4])
-def test_the_mean_of_two_categories_moves_by_pi_squared_over_six_tau_squared(temperature):
+def test_the_mean_of_two_categories_moves_by_pi_squared_over_six_tau_squared(
+    temperature,
+):
     p, order = 0.8, 4
     logit = np.log(p / (1 - p))
 
@@ -244,7 +296,9 @@ def test_the_mean_of_two_categories_moves_by_pi_squared_over_six_tau_squared(tem
 def test_the_mean_at_temperature_one_has_a_closed_form(rng):
     odds = 4.0
     logits = np.log([odds, 1.0])
-    relaxed = concrete.relax(logits, noise.gumbel((400_000, 2), generator=rng), 1.0)[:, 0]
+    relaxed = concrete.relax(logits, noise.gumbel((400_000, 2), generator=rng), 1.0)[
+        :, 0
+    ]
     exact = odds * (odds - 1 - np.log(odds)) / (odds - 1) ** 2
     assert abs(relaxed.mean() - exact) < 4 * statistics.standard_error(relaxed)
     assert abs(relaxed.mean() - 0.8) > 20 * statistics.standard_error(relaxed)
@@ -256,7 +310,9 @@ def test_the_binary_case_is_two_categories(drawn):
     logit, logistic = (x[:, 0] - x[:, 1] for x in pair)
     binary = concrete.binary_relax(logit, logistic, 0.4)
     relaxed = concrete.relax(*pair, 0.4)
-    np.testing.assert_allclose(np.asarray(binary), np.asarray(relaxed[:, 0]), rtol=1e-12)
+    np.testing.assert_allclose(
+        np.asarray(binary), np.asarray(relaxed[:, 0]), rtol=1e-12
+    )
     inside = np.asarray(binary) < 0.999999
     np.testing.assert_allclose(
         np.asarray(concrete.binary_log_density(binary[inside], logit[inside], 0.4)),
@@ -269,14 +325,18 @@ def test_the_binary_case_is_two_categories(drawn):
 @pytest.mark.parametrize("value", [-300.0, -1.0, 0.0, 2.0, 300.0])
 def test_the_binary_density_is_stable_for_far_logits(logit, value, to_array):
     exact = scipy.stats.logistic.logpdf(value, loc=logit / 0.5, scale=1 / 0.5)
-    ours = concrete.binary_log_density_in_logit_space(to_array(value), to_array(logit), 0.5)
+    ours = concrete.binary_log_density_in_logit_space(
+        to_array(value), to_array(logit), 0.5
+    )
     assert float(ours) == pytest.approx(exact, rel=1e-13)
 
 
 def test_torch_overflows_where_the_binary_density_does_not():
     law = LogitRelaxedBernoulli(torch.tensor(0.5), logits=torch.tensor(100.0))
     assert law.log_prob(torch.tensor(0.0)) == -torch.inf
-    ours = concrete.binary_log_density_in_logit_space(torch.tensor(0.0), torch.tensor(100.0), 0.5)
+    ours = concrete.binary_log_density_in_logit_space(
+        torch.tensor(0.0), torch.tensor(100.0), 0.5
+    )
     assert float(ours) == pytest.approx(-100 + np.log(0.5), rel=1e-6)
 
 
@@ -285,7 +345,8 @@ def test_the_gradient_of_the_binary_case_never_dies(logit):
     logit = torch.tensor(logit, dtype=torch.float64, requires_grad=True)
     value = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     torch.autograd.gradcheck(
-        lambda x, v: concrete.binary_log_density_in_logit_space(v, x, 0.5), (logit, value)
+        lambda x, v: concrete.binary_log_density_in_logit_space(v, x, 0.5),
+        (logit, value),
     )
     concrete.binary_relax_logit(logit, torch.tensor(0.3).double(), 0.5).backward()
     assert logit.grad == 1 / 0.5
@@ -298,9 +359,9 @@ def test_the_binary_density_integrates_to_one(temperature):
         return float(np.exp(concrete.binary_log_density_in_logit_space(*args)))
 
     width = 60 / temperature
-    assert scipy.integrate.quad(on_the_line, -width, width, limit=200)[0] == pytest.approx(
-        1, abs=1e-8
-    )
+    assert scipy.integrate.quad(on_the_line, -width, width, limit=200)[
+        0
+    ] == pytest.approx(1, abs=1e-8)
 
 
 @pytest.mark.parametrize("call", [concrete.relax, concrete.log_relax])
@@ -334,7 +395,9 @@ def test_density_refuses_points_and_logits_it_has_no_value_for(to_array):
         concrete.binary_log_density(to_array(1.0), to_array(0.0), 1.0)
 
 
-def test_relaxed_samples_draw_their_mean_away_from_the_class_probabilities(rng, example_logits):
+def test_relaxed_samples_draw_their_mean_away_from_the_class_probabilities(
+    rng, example_logits
+):
     draws = noise.gumbel((200_000, 3), generator=rng)
     probs = categorical.probs(example_logits)
     distances = []

@@ -18,12 +18,18 @@ def p_value(index, probs):
     return statistics.chi_square_p_value(counts, probs)
 
 
-@pytest.mark.parametrize("weights", [[6, 3, 1], [1, 1], [1, 2, 3, 4, 5, 6, 7, 8], [1, 0, 3, 0.01]])
+@pytest.mark.parametrize(
+    "weights", [[6, 3, 1], [1, 1], [1, 2, 3, 4, 5, 6, 7, 8], [1, 0, 3, 0.01]]
+)
 @pytest.mark.parametrize("shift", [0.0, 5000.0])
-def test_the_argmax_of_perturbed_logits_follows_softmax(weights, shift, generator, to_array):
+def test_the_argmax_of_perturbed_logits_follows_softmax(
+    weights, shift, generator, to_array
+):
     with np.errstate(divide="ignore"):
         logits = np.log(weights) + shift
-    draws = np.asarray(noise.gumbel((DRAWS, len(weights)), generator=generator, dtype="float64"))
+    draws = np.asarray(
+        noise.gumbel((DRAWS, len(weights)), generator=generator, dtype="float64")
+    )
     index = gumbel_max.argmax_sample(to_array(logits), to_array(draws))
     assert p_value(index, np.asarray(weights) / sum(weights)) > FAILURE_RATE
 
@@ -32,7 +38,9 @@ WRONG_NOISE = {
     "Gaussian": lambda rng, shape: rng.standard_normal(shape),
     "sign dropped": lambda rng, shape: -rng.gumbel(size=shape),
     "one logarithm": lambda rng, shape: -np.log(rng.random(shape)),
-    "shared by two categories": lambda rng, shape: rng.gumbel(size=shape)[..., [0, 1, 1]],
+    "shared by two categories": lambda rng, shape: rng.gumbel(size=shape)[
+        ..., [0, 1, 1]
+    ],
     "scale 1.05": lambda rng, shape: 1.05 * rng.gumbel(size=shape),
 }
 
@@ -85,7 +93,9 @@ def test_half_precision_logits_are_compared_in_float32(dtype, torch_generator):
         assert p_value(torch.cat(in_dtype), probs) < FAILURE_RATE
 
 
-def test_the_maximum_is_gumbel_at_logsumexp_and_independent_of_the_winner(rng, example_logits):
+def test_the_maximum_is_gumbel_at_logsumexp_and_independent_of_the_winner(
+    rng, example_logits
+):
     draws = noise.gumbel((DRAWS, 3), generator=rng)
     perturbed = example_logits + draws
     location = float(gumbel_max.max_location(example_logits))
@@ -98,7 +108,9 @@ def test_the_maximum_is_gumbel_at_logsumexp_and_independent_of_the_winner(rng, e
         assert scipy.stats.kstest(maximum, law).pvalue > FAILURE_RATE
     # The twin: the value of a fixed competitor does depend on who won.
     assert (
-        scipy.stats.kstest(perturbed[index == 1, 0], scipy.stats.gumbel_r(np.log(6)).cdf).pvalue
+        scipy.stats.kstest(
+            perturbed[index == 1, 0], scipy.stats.gumbel_r(np.log(6)).cdf
+        ).pvalue
         < 1e-8
     )
 
@@ -124,9 +136,14 @@ def test_the_noise_given_the_winner_equals_rejection(rng, example_logits):
     for winner in range(3):
         kept = draws[index == winner][:40_000]
         free = noise.gumbel(kept.shape, generator=rng)
-        given = gumbel_max.noise_given_index(example_logits, np.full(len(kept), winner), free)
+        given = gumbel_max.noise_given_index(
+            example_logits, np.full(len(kept), winner), free
+        )
         for category in range(3):
-            assert scipy.stats.ks_2samp(kept[:, category], given[:, category]).pvalue > FAILURE_RATE
+            assert (
+                scipy.stats.ks_2samp(kept[:, category], given[:, category]).pvalue
+                > FAILURE_RATE
+            )
         np.testing.assert_allclose(np.corrcoef(kept.T), np.corrcoef(given.T), atol=0.03)
 
 
@@ -145,7 +162,8 @@ def test_the_posterior_averaged_over_winners_is_the_prior(rng, example_logits):
     given = gumbel_max.noise_given_index(example_logits, index, free)
     for category in range(3):
         assert (
-            scipy.stats.kstest(given[:, category], scipy.stats.gumbel_r.cdf).pvalue > FAILURE_RATE
+            scipy.stats.kstest(given[:, category], scipy.stats.gumbel_r.cdf).pvalue
+            > FAILURE_RATE
         )
 
 
@@ -165,10 +183,14 @@ def test_a_winner_that_cannot_win_is_refused(to_array):
 
 
 def test_the_noise_given_the_winner_is_differentiable(torch_generator):
-    logits = torch.randn(3, 4, dtype=torch.float64, generator=torch_generator, requires_grad=True)
+    logits = torch.randn(
+        3, 4, dtype=torch.float64, generator=torch_generator, requires_grad=True
+    )
     free = noise.gumbel((3, 4), generator=torch_generator, dtype="float64")
     index = torch.tensor([0, 3, 1])
-    torch.autograd.gradcheck(lambda x: gumbel_max.noise_given_index(x, index, free), [logits])
+    torch.autograd.gradcheck(
+        lambda x: gumbel_max.noise_given_index(x, index, free), [logits]
+    )
 
 
 def plackett_luce(probs, order):
@@ -184,12 +206,16 @@ def test_the_top_k_is_a_plackett_luce_draw(k, rng, to_array):
     probs = np.array([0.4, 0.3, 0.2, 0.1])
     orders = list(permutations(range(4), k))
     draws = noise.gumbel((DRAWS, 4), generator=rng)
-    sample = np.asarray(gumbel_max.top_k_sample(to_array(np.log(probs)), to_array(draws), k))
+    sample = np.asarray(
+        gumbel_max.top_k_sample(to_array(np.log(probs)), to_array(draws), k)
+    )
     codes = sample @ (4 ** np.arange(k))
     counts = [(codes == np.dot(order, 4 ** np.arange(k))).sum() for order in orders]
     law = np.array([plackett_luce(probs, order) for order in orders])
     assert statistics.chi_square_p_value(counts, law) > FAILURE_RATE
-    ours = gumbel_max.top_k_log_prob(to_array(np.log(probs)), to_array(orders, dtype="int64"))
+    ours = gumbel_max.top_k_log_prob(
+        to_array(np.log(probs)), to_array(orders, dtype="int64")
+    )
     np.testing.assert_allclose(np.exp(np.asarray(ours)), law, rtol=1e-12)
     if k > 1:  # the twin: k independent draws are no sample without replacement
         codes = rng.choice(4, size=(DRAWS, k), p=probs) @ (4 ** np.arange(k))
@@ -200,17 +226,25 @@ def test_the_top_k_is_a_plackett_luce_draw(k, rng, to_array):
 def test_the_log_probability_of_an_order_survives_far_logits(to_array):
     logits = to_array([1e4, 0.0, -1e4])
     indices = to_array([[2, 1, 0], [0, 1, 2]], dtype="int64")
-    assert np.asarray(gumbel_max.top_k_log_prob(logits, indices)).tolist() == [-3e4, 0.0]
+    assert np.asarray(gumbel_max.top_k_log_prob(logits, indices)).tolist() == [
+        -3e4,
+        0.0,
+    ]
 
 
 def test_the_log_probability_of_an_excluded_category_is_minus_infinity(to_array):
     logits = to_array([0.0, 0.0, -np.inf])
     indices = to_array([[0, 1, 2], [2, 0, 1]], dtype="int64")
-    assert np.asarray(gumbel_max.top_k_log_prob(logits, indices)).tolist() == [-np.inf, -np.inf]
+    assert np.asarray(gumbel_max.top_k_log_prob(logits, indices)).tolist() == [
+        -np.inf,
+        -np.inf,
+    ]
 
 
 def test_the_log_probability_of_an_order_passes_gradcheck(torch_generator):
-    logits = torch.randn(2, 4, dtype=torch.float64, generator=torch_generator, requires_grad=True)
+    logits = torch.randn(
+        2, 4, dtype=torch.float64, generator=torch_generator, requires_grad=True
+    )
     indices = torch.tensor([[3, 1, 0], [0, 1, 2]])
     torch.autograd.gradcheck(lambda x: gumbel_max.top_k_log_prob(x, indices), [logits])
 
@@ -230,8 +264,12 @@ def test_a_k_that_cannot_be_drawn_is_refused(k, message, to_array):
 
 
 def test_repeated_indices_are_refused(to_array):
-    with pytest.raises(ValueError, match="indices must be distinct in every row, got 1 twice"):
-        gumbel_max.top_k_log_prob(to_array(np.zeros(3)), to_array([0, 1, 1], dtype="int64"))
+    with pytest.raises(
+        ValueError, match="indices must be distinct in every row, got 1 twice"
+    ):
+        gumbel_max.top_k_log_prob(
+            to_array(np.zeros(3)), to_array([0, 1, 1], dtype="int64")
+        )
 
 
 def test_one_category_always_wins(to_array):

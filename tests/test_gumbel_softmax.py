@@ -43,7 +43,12 @@ def test_the_argmax_of_the_sample_is_categorical_at_every_temperature(tau, hard)
     assert statistics.chi_square_p_value(counts, [0.6, 0.3, 0.1]) > FAILURE_RATE
     # The twin: without noise the largest logit always wins.
     without = torch.softmax(logits / tau, -1).argmax(-1)
-    assert statistics.chi_square_p_value(np.bincount(without, minlength=3), [0.6, 0.3, 0.1]) < 1e-8
+    assert (
+        statistics.chi_square_p_value(
+            np.bincount(without, minlength=3), [0.6, 0.3, 0.1]
+        )
+        < 1e-8
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -61,11 +66,15 @@ def test_half_precision_is_the_float32_sample_rounded_once(dtype):
     logits = torch.randn(100_000, 10, generator=seeded()).to(dtype)
     soft = gumbel_softmax(logits, 0.1, generator=seeded(1))
     assert soft.isfinite().all()
-    assert torch.equal(soft, gumbel_softmax(logits.float(), 0.1, generator=seeded(1)).to(dtype))
+    assert torch.equal(
+        soft, gumbel_softmax(logits.float(), 0.1, generator=seeded(1)).to(dtype)
+    )
 
 
 def test_the_hard_gradient_is_the_soft_gradient():
-    logits = torch.randn(4, 3, dtype=torch.float64, generator=seeded(), requires_grad=True)
+    logits = torch.randn(
+        4, 3, dtype=torch.float64, generator=seeded(), requires_grad=True
+    )
     weights = torch.randn(4, 3, dtype=torch.float64, generator=seeded(1))
     gradients = []
     for hard in (False, True):
@@ -76,11 +85,17 @@ def test_the_hard_gradient_is_the_soft_gradient():
 
 
 def test_gradients_pass_gradcheck_in_logits_and_temperature():
-    logits = torch.randn(3, 4, dtype=torch.float64, generator=seeded(), requires_grad=True)
+    logits = torch.randn(
+        3, 4, dtype=torch.float64, generator=seeded(), requires_grad=True
+    )
     tau = torch.tensor([[0.5], [1.0], [2.0]], dtype=torch.float64, requires_grad=True)
     inputs = (logits, tau)
-    torch.autograd.gradcheck(lambda x, t: gumbel_softmax(x, t, generator=seeded(1)), inputs)
-    torch.autograd.gradgradcheck(lambda x, t: gumbel_softmax(x, t, generator=seeded(1)), inputs)
+    torch.autograd.gradcheck(
+        lambda x, t: gumbel_softmax(x, t, generator=seeded(1)), inputs
+    )
+    torch.autograd.gradgradcheck(
+        lambda x, t: gumbel_softmax(x, t, generator=seeded(1)), inputs
+    )
 
 
 @pytest.mark.parametrize("dim", [0, 1, 2, -1, -2, -3])
@@ -150,7 +165,9 @@ def test_it_compiles_as_one_graph(hard, backend):
     torch.manual_seed(0)
     sample = compiled(logits, 0.5, hard)
     assert torch.allclose(sample.sum(-1), torch.ones(50_000))
-    counts = np.bincount(compiled(torch.zeros(50_000, 3), 0.5, hard).argmax(-1), minlength=3)
+    counts = np.bincount(
+        compiled(torch.zeros(50_000, 3), 0.5, hard).argmax(-1), minlength=3
+    )
     assert statistics.chi_square_p_value(counts, [1 / 3] * 3) > FAILURE_RATE
     (sample**2).sum().backward()
     assert logits.grad.isfinite().all()
@@ -173,7 +190,9 @@ def test_an_annealed_temperature_does_not_recompile():
 @pytest.mark.slow
 @pytest.mark.usefixtures("fresh_compiler")
 @pytest.mark.filterwarnings("ignore")  # inductor's own
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler: g++")
+@pytest.mark.skipif(
+    shutil.which("g++") is None, reason="torch.compile needs a C++ compiler: g++"
+)
 def test_inductors_code_draws_from_the_law():
     compiled = torch.compile(gumbel_softmax, fullgraph=True)
     torch.manual_seed(0)
@@ -185,7 +204,8 @@ def test_inductors_code_draws_from_the_law():
 @pytest.mark.usefixtures("fresh_compiler")
 def test_it_compiles_with_a_generator_too():
     compiled = torch.compile(
-        lambda logits, generator: gumbel_softmax(logits, 0.5, generator=generator), backend="eager"
+        lambda logits, generator: gumbel_softmax(logits, 0.5, generator=generator),
+        backend="eager",
     )
     logits = torch.zeros(4, 3)
     expected = gumbel_softmax(logits, 0.5, generator=seeded(3))
@@ -214,7 +234,9 @@ def test_it_maps_over_a_batch_and_under_grad(hard):
 
 def test_vmap_draws_follow_the_law():
     logits = torch.tensor([6.0, 3.0, 1.0]).log().expand(50_000, 3)
-    mapped = torch.func.vmap(lambda row: gumbel_softmax(row, 0.5), randomness="different")
+    mapped = torch.func.vmap(
+        lambda row: gumbel_softmax(row, 0.5), randomness="different"
+    )
     torch.manual_seed(0)
     counts = np.bincount(mapped(logits).argmax(-1), minlength=3)
     assert statistics.chi_square_p_value(counts, [0.6, 0.3, 0.1]) > FAILURE_RATE
@@ -251,27 +273,59 @@ def test_shapes_at_the_edge():
         ({"tau": 0}, ValueError, "tau must be positive, got 0"),
         ({"tau": -1.0}, ValueError, "tau must be positive, got -1.0"),
         ({"tau": float("nan")}, ValueError, "tau must be positive, got nan"),
-        ({"tau": torch.tensor([0.5, -2.0])[:, None]}, ValueError, "tau must be positive, got -2.0"),
-        ({"tau": torch.ones(3)}, ValueError, "tau must have size 1 on the category axis -1"),
-        ({"tau": "1"}, TypeError, "tau must be a NumPy array or a torch tensor, got str"),
+        (
+            {"tau": torch.tensor([0.5, -2.0])[:, None]},
+            ValueError,
+            "tau must be positive, got -2.0",
+        ),
+        (
+            {"tau": torch.ones(3)},
+            ValueError,
+            "tau must have size 1 on the category axis -1",
+        ),
+        (
+            {"tau": "1"},
+            TypeError,
+            "tau must be a NumPy array or a torch tensor, got str",
+        ),
         ({"dim": 2}, ValueError, "logits must have axis 2"),
-        ({"mask": torch.ones(3)}, TypeError, "mask must be a boolean tensor, got torch.float32"),
+        (
+            {"mask": torch.ones(3)},
+            TypeError,
+            "mask must be a boolean tensor, got torch.float32",
+        ),
         ({"mask": [True] * 3}, TypeError, "mask must be a boolean tensor, got list"),
-        ({"mask": torch.ones(4, dtype=torch.bool)}, ValueError, "mask must broadcast to logits"),
+        (
+            {"mask": torch.ones(4, dtype=torch.bool)},
+            ValueError,
+            "mask must broadcast to logits",
+        ),
         (
             {"mask": torch.zeros(3, dtype=torch.bool)},
             ValueError,
             "got only -inf in the row at index (0,)",
         ),
-        ({"generator": np.random.default_rng()}, TypeError, "generator must be a torch.Generator"),
+        (
+            {"generator": np.random.default_rng()},
+            TypeError,
+            "generator must be a torch.Generator",
+        ),
         (
             {"logits": torch.zeros(2, 3, dtype=torch.int64)},
             TypeError,
             "floating dtype, got torch.int64",
         ),
         ({"logits": torch.zeros(2, 0)}, ValueError, "at least one category"),
-        ({"logits": torch.full((2, 3), torch.nan)}, ValueError, "logits must not be NaN"),
-        ({"logits": np.zeros((2, 3))}, TypeError, "logits must be a torch tensor, got ndarray"),
+        (
+            {"logits": torch.full((2, 3), torch.nan)},
+            ValueError,
+            "logits must not be NaN",
+        ),
+        (
+            {"logits": np.zeros((2, 3))},
+            TypeError,
+            "logits must be a torch tensor, got ndarray",
+        ),
     ],
 )
 def test_bad_arguments_are_refused_by_name_and_value(arguments, error, message):
@@ -285,11 +339,15 @@ def test_bad_arguments_are_refused_by_name_and_value(arguments, error, message):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_cuda_draws_follow_the_law_on_their_device(dtype):
     generator = torch.Generator("cuda").manual_seed(0)
-    logits = torch.tensor([6.0, 3.0, 1.0], device="cuda").log().to(dtype).expand(100_000, 3)
+    logits = (
+        torch.tensor([6.0, 3.0, 1.0], device="cuda").log().to(dtype).expand(100_000, 3)
+    )
     sample = gumbel_softmax(logits, 0.5, hard=True, generator=generator)
     assert sample.device == logits.device
     counts = np.bincount(sample.argmax(-1).cpu(), minlength=3)
     probs = torch.softmax(logits[0].double(), -1).cpu().numpy()
     assert statistics.chi_square_p_value(counts, probs) > FAILURE_RATE
-    with pytest.raises(ValueError, match="generator must be on device cuda:0, got one on cpu"):
+    with pytest.raises(
+        ValueError, match="generator must be on device cuda:0, got one on cpu"
+    ):
         gumbel_softmax(logits, 0.5, generator=torch.Generator())

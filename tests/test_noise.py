@@ -21,7 +21,9 @@ LAWS = {
 
 
 def ks_p_value(draws, name):
-    return scipy.stats.kstest(np.asarray(draws, dtype=np.float64), LAWS[name].cdf).pvalue
+    return scipy.stats.kstest(
+        np.asarray(draws, dtype=np.float64), LAWS[name].cdf
+    ).pvalue
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -74,16 +76,21 @@ def test_a_billion_float32_draws_are_finite_and_right_down_to_1e_9(generator):
 def test_the_tail_test_rejects_a_24_bit_uniform(construction, torch_generator):
     def draw(size):
         uniform = torch.rand(size, generator=torch_generator)
-        return -torch.log(uniform) if construction == "plain" else -torch.log1p(-uniform)
+        return (
+            -torch.log(uniform) if construction == "plain" else -torch.log1p(-uniform)
+        )
 
-    p_value, infinities = tail_p_value(draw, [1e-6, 1e-7, 1e-8, 1e-9], chunks=250, size=4_000_000)
+    p_value, infinities = tail_p_value(
+        draw, [1e-6, 1e-7, 1e-8, 1e-9], chunks=250, size=4_000_000
+    )
     assert p_value < FAILURE_RATE
     assert infinities > 0
 
 
 def test_numpy_float32_ziggurat_returns_zero_which_is_why_it_is_not_used(rng):
     zeros = sum(
-        int((rng.standard_exponential(4_000_000, dtype=np.float32) == 0).sum()) for _ in range(25)
+        int((rng.standard_exponential(4_000_000, dtype=np.float32) == 0).sum())
+        for _ in range(25)
     )
     assert zeros > 0
 
@@ -101,7 +108,9 @@ def test_numpy_draws_have_the_asked_shape_and_dtype(name, dtype, rng):
 
 @pytest.mark.parametrize("name", LAWS)
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
-def test_torch_draws_have_the_asked_shape_dtype_and_device(name, dtype, torch_generator):
+def test_torch_draws_have_the_asked_shape_dtype_and_device(
+    name, dtype, torch_generator
+):
     draw = getattr(noise, name)
     draws = draw((2, 3), generator=torch_generator, dtype=getattr(torch, dtype))
     assert draws.dtype == getattr(torch, dtype)
@@ -116,7 +125,9 @@ def test_every_dtype_stays_strictly_inside_its_range(dtype, torch_generator):
         uniform = noise.uniform(2_000_000, generator=torch_generator, dtype=dtype)
         assert (uniform > 0).all()
         assert (uniform < 1).all()
-        assert (noise.exponential(2_000_000, generator=torch_generator, dtype=dtype) > 0).all()
+        assert (
+            noise.exponential(2_000_000, generator=torch_generator, dtype=dtype) > 0
+        ).all()
         gumbel = noise.gumbel(2_000_000, generator=torch_generator, dtype=dtype)
         assert gumbel.isfinite().all()
 
@@ -130,20 +141,27 @@ def test_the_edges_of_the_53_bit_grid_stay_inside(monkeypatch):
         assert uniform.min() > 0
         assert uniform.max() < 1
         gumbel = noise.gumbel(3, generator=generator, dtype=dtype).double()
-        expected = -torch.log(torch.tensor([2.0**-54, 2.0**-53, 53 * np.log(2)]).double())
+        expected = -torch.log(
+            torch.tensor([2.0**-54, 2.0**-53, 53 * np.log(2)]).double()
+        )
         torch.testing.assert_close(gumbel, expected, rtol=2.0**-8, atol=0)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_the_float32_draw_rounded_once(dtype):
     def draw(kind):
-        return noise.gumbel(1000, generator=torch.Generator().manual_seed(1), dtype=kind)
+        return noise.gumbel(
+            1000, generator=torch.Generator().manual_seed(1), dtype=kind
+        )
 
     assert torch.equal(draw(dtype), draw("float32").to(getattr(torch, dtype)))
 
 
 def test_the_same_seed_gives_the_same_draws():
-    for make in (np.random.default_rng, lambda seed: torch.Generator().manual_seed(seed)):
+    for make in (
+        np.random.default_rng,
+        lambda seed: torch.Generator().manual_seed(seed),
+    ):
         first, second, other = (
             noise.gumbel(5, generator=make(seed)).tolist() for seed in (1, 1, 2)
         )
@@ -155,7 +173,10 @@ def test_gumbel_like_matches_its_model(torch_generator, rng):
     draws = noise.gumbel_like(model, generator=torch_generator)
     assert draws.shape == model.shape
     assert draws.dtype == model.dtype
-    assert noise.gumbel_like(np.zeros((2, 3), np.float32), generator=rng).dtype == np.float32
+    assert (
+        noise.gumbel_like(np.zeros((2, 3), np.float32), generator=rng).dtype
+        == np.float32
+    )
     torch.manual_seed(3)
     first = noise.gumbel_like(model)
     torch.manual_seed(3)
@@ -170,21 +191,29 @@ def test_another_kind_of_generator_is_a_type_error(bad):
 
 
 def test_gumbel_like_refuses_a_generator_of_the_other_library(rng, torch_generator):
-    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator, got Generator"):
+    with pytest.raises(
+        TypeError, match=r"generator must be a torch\.Generator, got Generator"
+    ):
         noise.gumbel_like(torch.zeros(2), generator=rng)
     for bad in (None, torch_generator):
-        with pytest.raises(TypeError, match=r"generator must be a numpy\.random\.Generator, got"):
+        with pytest.raises(
+            TypeError, match=r"generator must be a numpy\.random\.Generator, got"
+        ):
             noise.gumbel_like(np.zeros(2), generator=bad)
 
 
 def test_a_generator_on_another_device_is_refused(torch_generator):
-    with pytest.raises(ValueError, match="generator must be on device meta, got one on cpu"):
+    with pytest.raises(
+        ValueError, match="generator must be on device meta, got one on cpu"
+    ):
         noise.gumbel_like(torch.zeros(2, device="meta"), generator=torch_generator)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "bfloat16", "complex64", "nonsense"])
 def test_a_dtype_that_numpy_cannot_draw_is_a_type_error(dtype, rng):
-    with pytest.raises(TypeError, match="dtype must be one of float64, float32, float16 in NumPy"):
+    with pytest.raises(
+        TypeError, match="dtype must be one of float64, float32, float16 in NumPy"
+    ):
         noise.uniform(3, generator=rng, dtype=dtype)
 
 

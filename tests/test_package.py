@@ -26,19 +26,27 @@ def imported_modules(path):
     """Return the modules of the package that a file imports."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gumbel_tutorial"):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            "gumbel_tutorial"
+        ):
             parts = node.module.split(".")
-            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+            found |= (
+                {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+            )
         if isinstance(node, ast.Import):
             found |= {
-                a.name.split(".")[1] for a in node.names if a.name.startswith("gumbel_tutorial.")
+                a.name.split(".")[1]
+                for a in node.names
+                if a.name.startswith("gumbel_tutorial.")
             }
     return found
 
 
 def files():
     return [
-        path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__init__"
+        path
+        for path in PACKAGE.rglob("*.py")
+        if path.parent != PACKAGE or path.stem != "__init__"
     ]
 
 
@@ -85,7 +93,9 @@ def test_the_package_is_typed():
 def public_functions():
     for path in files():
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            if isinstance(
+                node, (ast.FunctionDef, ast.ClassDef)
+            ) and not node.name.startswith("_"):
                 yield pytest.param(node, id=f"{path.stem}.{node.name}")
 
 
@@ -103,5 +113,7 @@ def test_functions_are_small(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef):
             docstring = ast.get_docstring(node, clean=False) or ""
-            lines = node.end_lineno - node.body[0].lineno + 1 - len(docstring.splitlines())
+            lines = (
+                node.end_lineno - node.body[0].lineno + 1 - len(docstring.splitlines())
+            )
             assert lines <= 30, f"{path.stem}.{node.name} has {lines} lines"

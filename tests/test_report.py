@@ -13,7 +13,9 @@ from gumbel_tutorial import report
 )
 def test_the_printed_text_is_the_glued_text(value, spec, text, capsys, monkeypatch):
     glued = {}
-    monkeypatch.setattr("myst_nb.glue", lambda key, shown, **_: glued.update({key: shown}))
+    monkeypatch.setattr(
+        "myst_nb.glue", lambda key, shown, **_: glued.update({key: shown})
+    )
     report.report("some-key", value, spec)
     assert capsys.readouterr().out == f"some-key = {text}\n"
     assert glued == {"some-key": text}

@@ -9,7 +9,9 @@ from gumbel_tutorial import statistics
 
 def test_the_standard_error_agrees_with_scipy(rng):
     samples = rng.standard_normal((50, 3))
-    np.testing.assert_allclose(statistics.standard_error(samples), scipy.stats.sem(samples))
+    np.testing.assert_allclose(
+        statistics.standard_error(samples), scipy.stats.sem(samples)
+    )
     np.testing.assert_allclose(
         statistics.standard_error(samples, axis=1), scipy.stats.sem(samples, axis=1)
     )
@@ -27,7 +29,9 @@ def test_frequencies_count_every_category():
 def test_total_variation_is_the_largest_gap_of_any_event(rng):
     p, q = rng.dirichlet(np.ones(4), 2)
     events = (np.arange(16)[:, None] >> np.arange(4)) & 1
-    assert statistics.total_variation(p, q) == pytest.approx(np.abs(events @ (p - q)).max())
+    assert statistics.total_variation(p, q) == pytest.approx(
+        np.abs(events @ (p - q)).max()
+    )
 
 
 def test_p_values_of_the_right_law_are_uniform_and_of_a_wrong_law_are_not(rng):
@@ -45,5 +49,7 @@ def test_counts_in_an_impossible_category_are_rejected_outright():
 
 
 def test_a_test_without_power_is_refused():
-    with pytest.raises(ValueError, match="expected at least 5 times in every category, got 1"):
+    with pytest.raises(
+        ValueError, match="expected at least 5 times in every category, got 1"
+    ):
         statistics.chi_square_p_value([99, 1], [0.99, 0.01])

