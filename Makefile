@@ -2,20 +2,20 @@
 
 PYTHON ?= python3
 VENV   := .venv
-BIN    := $(VENV)/bin
+BIN    := $(CURDIR)/$(VENV)/bin
 TORCH  := $(shell sed -n 's/^torch==/torch==/p' requirements.txt)
 STAMP  := $(VENV)/.installed
 PORT   ?= 8000
 
 # node and npm come with the environment; npm's own chatter is not ours.
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(BIN):$(PATH)
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: book test lint unit notebooks site serve bench clean
 
 book: $(STAMP)
-	@$(BIN)/jupyter-book build . --quiet
+	@$(BIN)/jupyter-book build . --quiet >/dev/null
 	@echo "The book is built. Open _build/html/index.html, or run: make serve"
 
 test: lint unit notebooks site
@@ -46,9 +46,13 @@ notebooks: $(STAMP)
 
 # Strict: any warning, unknown reference included, fails; then every page is opened in a real browser.
 site: $(STAMP)
-	@$(BIN)/jupyter-book build . --all --quiet -W -n --keep-going
+	@$(BIN)/jupyter-book build . --all --quiet -W -n --keep-going >/dev/null
 	@sh tools/install_chromium.sh
 	@$(BIN)/python -m pytest --quiet -m browser tests
+
+# Recorded, not tested: times belong to the machine they were measured on.
+bench: $(STAMP)
+	@cd benchmarks && for script in [!m]*.py; do $(BIN)/python $$script; done
 
 serve: book
 	@echo "The book is at http://localhost:$(PORT)/ (Ctrl-C stops)"

@@ -119,7 +119,8 @@ def top_k_sample(logits: Array, noise: Array, k: int) -> Array:
     r"""Return the k categories of largest $\ell_i + G_i$, the largest first.
 
     An ordered sample without replacement, whose law is that of Plackett and Luce: each next category
-    is drawn from the softmax of those that are left. Source: Yellott (1977); Kool, van Hoof and Welling (2019), section 3.
+    is drawn from the softmax of those that are left.
+    Source: Yellott (1977); Kool, van Hoof and Welling (2019), section 3.
 
     Args:
         logits: shape ``(..., K)``; -inf excludes a category.

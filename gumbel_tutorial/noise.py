@@ -155,14 +155,11 @@ def _name(dtype: Any) -> str:
 def _dtype_name(dtype: Any, generator: Any) -> str:
     """Return the name of the dtype to draw, once it and the kind of the generator are checked."""
     if isinstance(generator, np.random.Generator):
-        library, allowed, default = (
-            "NumPy",
-            ("float64", "float32", "float16"),
-            "float64",
-        )
+        library, default = "NumPy", "float64"
+        allowed = ["float64", "float32", "float16"]
     elif _is_torch_generator(generator):
-        library, allowed = "torch", ("float64", "float32", "bfloat16", "float16")
-        default = _name(sys.modules["torch"].get_default_dtype())
+        library, default = "torch", _name(sys.modules["torch"].get_default_dtype())
+        allowed = ["float64", "float32", "bfloat16", "float16"]
     else:
         kind = type(generator).__name__
         raise TypeError(

@@ -243,9 +243,9 @@ def images(
     ax: Axes, rows: Sequence[Sequence[Any]], *, names: Sequence[str] = ()
 ) -> Axes:
     """Draw rows of equally sized grey images, dark ink on white, with a name before each row."""
-    rows = np.asarray(rows)
-    num_rows, num_columns, height, width = rows.shape
-    padded = np.pad(rows, ((0, 0), (0, 0), (0, 1), (0, 1)))
+    tiles = np.asarray(rows)
+    num_rows, num_columns, height, width = tiles.shape
+    padded = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)))
     sheet = padded.transpose(0, 2, 1, 3).reshape(
         num_rows * (height + 1), num_columns * (width + 1)
     )

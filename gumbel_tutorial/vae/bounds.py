@@ -38,8 +38,8 @@ def reconstruction_loss(
     Returns:
         The broadcast batch shape.
     """
-    pairs = torch.broadcast_tensors(pixel_logits, images)
-    return F.binary_cross_entropy_with_logits(*pairs, reduction="none").sum(-1)
+    logits, targets = torch.broadcast_tensors(pixel_logits, images)
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
 
 
 def negative_bound(

@@ -1,6 +1,7 @@
 """The model: an encoder to categorical logits, a decoder from one-hot or relaxed codes."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -57,6 +58,6 @@ class CategoricalVAE(nn.Module):
 def perceptron(sizes: Sequence[int]) -> nn.Sequential:
     """Return linear layers of the given sizes with ReLU between them and none at the end."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for inputs, outputs in pairwise(sizes[:-1]):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))

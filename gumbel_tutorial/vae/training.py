@@ -51,35 +51,31 @@ def train(
         evaluate_every: steps between two evaluations.
 
     Returns:
-        The history: temperature, the relaxed training objective, and the negative bound at discrete
+        The history; temperature, the relaxed training objective, and the negative bound at discrete
         codes on training and test images.
 
     Raises:
         ValueError: a number that is not positive.
         FloatingPointError: the loss is not finite, with the step.
     """
-    for name, value in (
-        ("steps", steps),
-        ("batch_size", batch_size),
-        ("learning_rate", learning_rate),
-        ("evaluate_every", evaluate_every),
-    ):
+    numbers = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "evaluate_every": evaluate_every,
+    }
+    for name, value in numbers.items():
         check_positive(value, name)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
     history = History()
     with tqdm(total=steps, unit="step") as bar:
         for step in range(steps):
-            batch = images[
-                torch.randint(len(images), (batch_size,), generator=generator)
-            ]
-            logits = model.encode(batch)
+            rows = torch.randint(len(images), (batch_size,), generator=generator)
             tau = temperature(step)
-            codes = gumbel_softmax(logits, tau, hard, generator=generator)
-            loss = negative_bound(model.decode(codes), batch, logits).mean()
+            loss = _loss(model, images[rows], tau, hard, generator)
             if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"loss must be finite, got {loss.item()} at step {step}"
-                )
+                got = f"got {loss.item()} at step {step}"
+                raise FloatingPointError(f"loss must be finite, {got}")
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -90,6 +86,18 @@ def train(
                     bound=f"{history.test[-1]:.2f}", temperature=f"{tau:.2f}"
                 )
     return history
+
+
+def _loss(
+    model: CategoricalVAE,
+    images: torch.Tensor,
+    tau: float,
+    hard: bool,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    logits = model.encode(images)
+    codes = gumbel_softmax(logits, tau, hard, generator=generator)
+    return negative_bound(model.decode(codes), images, logits).mean()
 
 
 def _record(
@@ -129,9 +137,5 @@ def evaluate(
     Returns:
         Nats an image.
     """
-    logits = model.encode(images)
-    hard = temperature is None
-    codes = gumbel_softmax(
-        logits, 1.0 if hard else temperature, hard, generator=generator
-    )
-    return negative_bound(model.decode(codes), images, logits).mean().item()
+    tau, hard = (1.0, True) if temperature is None else (temperature, False)
+    return _loss(model, images, tau, hard, generator).item()

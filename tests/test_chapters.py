@@ -1,0 +1,251 @@
+"""The rules of the house for chapters, read off the notebooks without running them."""
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+MODULES = [
+    "noise",
+    "gumbel",
+    "categorical",
+    "gumbel_max",
+    "concrete",
+    "gumbel_softmax",
+    "temperature",
+]
+HEADINGS = ["## What to remember", "## Exercises", "## Sources"]
+BANNED = r"clearly|obviously|simply|just|of course|note that|recall that|it can be shown|basically"
+LIMITS = {"words": 4500, "code lines": 280, "cells": 50, "kilobytes": 420}
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+# Displayed and inline mathematics, roles, inline code, and the options of directives.
+NO_PROSE = r"(?s:\$\$.*?\$\$)|\$[^$]*\$|\{[^}\s]+\}`[^`]*`|`[^`\n]*`|(?m:^:[a-z]+:.*$)"
+
+
+def prose(path):
+    """Return the sentences of a chapter, captions included."""
+    captions = [
+        cell.metadata.get("mystnb", {}).get("figure", {}).get("caption", "")
+        for cell in code_cells(path)
+    ]
+    return re.sub(NO_PROSE, " ", "\n\n".join([markdown(path), *captions]))
+
+
+def markdown(path):
+    return "\n".join(
+        cell.source for cell in read(path).cells if cell.cell_type == "markdown"
+    )
+
+
+chapters = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+@chapters
+def test_every_cell_was_executed_in_order_and_without_error(path):
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+
+
+@chapters
+def test_cells_are_short_and_functions_in_them_shorter(path):
+    for cell in code_cells(path):
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 15, cell.source
+        assert max(map(len, lines)) <= 88, cell.source
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 9, cell.source
+
+
+@chapters
+def test_the_chapter_keeps_within_its_budget(path):
+    sizes = {
+        "words": len(prose(path).split()),
+        "code lines": sum(
+            bool(line.strip())
+            for cell in code_cells(path)
+            for line in cell.source.splitlines()
+        ),
+        "cells": len(code_cells(path)),
+        "kilobytes": path.stat().st_size // 1000,
+    }
+    assert all(sizes[name] <= limit for name, limit in LIMITS.items()), sizes
+
+
+@chapters
+def test_every_figure_has_a_name_a_caption_and_a_description(path):
+    for cell in code_cells(path):
+        if not any("image/png" in output.get("data", {}) for output in cell.outputs):
+            continue
+        figure, image = (cell.metadata["mystnb"][key] for key in ("figure", "image"))
+        assert figure["name"].startswith("fig-")
+        assert len(image["alt"]) > 40
+        assert image["alt"].strip() != figure["caption"].strip()
+        assert f"`{figure['name']}`" in markdown(path), (
+            "a figure is referred to in the text"
+        )
+
+
+@chapters
+def test_no_figure_is_glued(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            assert not any(
+                "papermill.record/image" in kind for kind in output.get("data", {})
+            )
+
+
+@chapters
+def test_at_most_two_cells_are_excused_from_the_strict_run(path):
+    tags = [tag for cell in code_cells(path) for tag in cell.metadata.get("tags", [])]
+    assert set(tags) <= {"nbval-ignore-output"}
+    assert len(tags) <= (2 if "vae" in path.stem else 0)
+
+
+@chapters
+def test_the_template_is_kept(path):
+    text = markdown(path)
+    assert re.match(r"\(chap-[a-z-]+\)=\n# \S", text)
+    assert "**You need**" in text
+    assert re.search(r"^#{2,3} Where it breaks", text, re.M)
+    places = [text.index(heading) for heading in HEADINGS]
+    assert places == sorted(places)
+    remembered = text[places[0] : places[1]]
+    assert 1 <= len(re.findall(r"^- ", remembered, re.M)) <= 5
+
+
+@chapters
+def test_every_theorem_is_proved(path):
+    kinds = re.findall(r"^:::\{prf:(theorem|proof)\}", markdown(path), re.M)
+    for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
+        if kind == "theorem":
+            assert following == "proof"
+
+
+@chapters
+def test_every_exercise_has_a_solution_that_ends_in_a_check(path):
+    exercises = re.findall(r"^:::\{exercise\}\n:label: (\S+)", markdown(path), re.M)
+    assert len(exercises) >= 3
+    cells = read(path).cells
+    for label in exercises:
+        start = next(
+            i
+            for i, cell in enumerate(cells)
+            if f"{{solution-start}} {label}\n" in cell.source
+        )
+        solution = cells[start + 1]
+        assert solution.cell_type == "code"
+        assert re.search(r"\bassert|testing\.assert", solution.source), label
+
+
+@chapters
+def test_words_that_hurry_the_reader_are_not_used(path):
+    assert re.findall(rf"\b(?:{BANNED})\b", prose(path), re.I) == []
+
+
+def test_the_prose_of_a_chapter_keeps_its_sentences():
+    text = "Of $x = 0.5$ and `0.5` it is\n:label: 0.5\n$$\n0.5\n$$ 0.5 % {glue:text}`a-0.5` just."
+    assert re.sub(NO_PROSE, " ", text).split() == [
+        "Of",
+        "and",
+        "it",
+        "is",
+        "0.5",
+        "%",
+        "just.",
+    ]
+
+
+@chapters
+def test_no_number_is_typed_into_the_prose(path):
+    assert re.findall(r"\S*\d\.\d\S*|\d+ ?%", prose(path)) == []
+
+
+@chapters
+def test_every_glued_number_was_reported_in_the_chapter(path):
+    used = set(re.findall(r"\{glue:text\}`([^`]+)`", markdown(path)))
+    reported = {
+        match
+        for cell in code_cells(path)
+        for output in cell.outputs
+        if output.get("name") == "stdout"
+        for match in re.findall(r"^(\S+) = ", output.text, re.M)
+    }
+    assert used <= reported
+    assert reported <= used, "what is reported is used in the text"
+
+
+def test_the_files_stand_in_the_order_of_the_contents():
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
+    listed = [chapter["file"] for part in parts for chapter in part["chapters"]]
+    notebooks = [name for name in listed if (ROOT / f"{name}.ipynb").exists()]
+    assert notebooks == [f"chapters/{path.stem}" for path in CHAPTERS]
+
+
+def public_functions():
+    for name in MODULES:
+        module = importlib.import_module(f"gumbel_tutorial.{name}")
+        for function, value in inspect.getmembers(module, inspect.isfunction):
+            if value.__module__ == module.__name__ and not function.startswith("_"):
+                yield name, function, value
+
+
+def test_every_public_function_is_met_in_some_chapter():
+    text = "\n".join(path.read_text() for path in CHAPTERS)
+    missing = [f"{m}.{f}" for m, f, _ in public_functions() if f"{m}.{f}" not in text]
+    assert [name for name in missing if name.split(".")[1] not in text] == []
+    # A bare name proves little where it is a common word; those must appear with their module.
+    common = {
+        "entropy",
+        "mean",
+        "mode",
+        "density",
+        "linear",
+        "constant",
+        "median",
+        "variance",
+    }
+    assert [name for name in missing if name.split(".")[1] in common] == []
+
+
+NOTATION = (ROOT / "chapters" / "notation.md").read_text()
+
+
+def names_in_the_notation():
+    rows = re.findall(r"^\* - (?:.*\n)(?:  - ?.*\n)*", NOTATION, re.M)
+    return {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)}
+
+
+def parameters():
+    return {
+        p for _, _, f in public_functions() for p in inspect.signature(f).parameters
+    }
+
+
+def test_every_parameter_is_in_the_notation():
+    assert parameters() - names_in_the_notation() == set()
+
+
+def test_every_name_in_the_notation_is_in_the_code():
+    others = {"one_hot", "num_categories", "probs", "num_latents", "numpy"}
+    assert names_in_the_notation() - parameters() - others == set()
