@@ -12,9 +12,9 @@ from gumbel_tutorial.checks import check_positive
 class CategoricalVAE(nn.Module):
     r"""N categorical latent variables of K classes each, between two multilayer perceptrons.
 
-    Prior: uniform, $p(z) = K^{-N}$. Encoder: $q(z \mid x) = \prod_n \mathrm{softmax}(\ell_n(x))_{z_n}$.
-    Decoder: independent Bernoulli pixels. The logits $\ell$ are linear outputs: an activation on them,
-    a ReLU say, would keep the encoder from ruling a class out.
+    Prior: uniform, $p(z) = K^{-N}$. Encoder: $q(z \mid x) = \prod_n \mathrm{softmax}(\ell_n(x))^\top z_n$.
+    Decoder: independent Bernoulli pixels. The logits $\ell$ are linear outputs: a ReLU on them would
+    have no gradient wherever it clips one.
 
     Args:
         num_pixels: of one image.
