@@ -17,6 +17,7 @@ __all__ = [
     "arrays",
     "categorical",
     "concrete",
+    "estimators",
     "gumbel",
     "gumbel_max",
     "gumbel_softmax",

@@ -17,6 +17,7 @@ ORDER = [
     {"noise", "gumbel", "categorical", "temperature"},
     {"gumbel_max", "concrete"},
     {"gumbel_softmax"},
+    {"estimators"},
     {"vae"},
 ]
 ASIDE = {"plots", "report", "statistics"}  # these know arrays, never models

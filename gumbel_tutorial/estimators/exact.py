@@ -1,0 +1,64 @@
+r"""The exact gradient, by enumeration."""
+
+import math
+
+import torch
+
+from gumbel_tutorial.estimators.protocol import (
+    Losses,
+    as_one_hot,
+    batch_axes,
+    check_arguments,
+    log_prob,
+)
+
+MOST_STATES = 2**14
+
+
+def exact(
+    f: Losses, logits: torch.Tensor, *, generator: torch.Generator
+) -> torch.Tensor:
+    r"""Return $\mathbb E[f(z)] = \sum_z p(z) f(z)$ over all states, with its exact gradient.
+
+    Unbiased, without variance. Cost: $K^N$ evaluations of f for N variables of K categories, at once.
+
+    Args:
+        f: one-hot samples ``(..., K)`` to losses.
+        logits: shape ``(..., K)``.
+        generator: taken for the sake of the protocol; nothing is drawn.
+
+    Returns:
+        Losses of the batch shape.
+
+    Raises:
+        TypeError, ValueError: as every estimator; more than 2**14 states.
+
+    Examples:
+        >>> logits = torch.tensor([6.0, 3.0, 1.0]).log()
+        >>> value = exact(lambda z: z @ torch.arange(3.0), logits, generator=torch.Generator())
+        >>> round(value.item(), 4)
+        0.5
+    """
+    logits = check_arguments(logits, generator)
+    batch_ndim = batch_axes(f, logits)
+    states = all_states(logits, batch_ndim)
+    losses = f(states)
+    return (log_prob(logits, states, losses).exp() * losses).sum(0)
+
+
+def all_states(logits: torch.Tensor, batch_ndim: int) -> torch.Tensor:
+    """Return every one-hot state of the variables, ``(states, *logits.shape)``."""
+    variables, num_categories = logits.shape[batch_ndim:-1], logits.shape[-1]
+    count = num_categories ** math.prod(variables)
+    if count > MOST_STATES:
+        raise ValueError(f"logits must have at most {MOST_STATES} states, got {count}")
+    number = torch.arange(count, device=logits.device)
+    digits = []
+    for _ in range(math.prod(variables)):
+        digits.append(number % num_categories)
+        number = number // num_categories
+    index = torch.stack(digits, -1) if digits else number[:, None][:, :0]
+    states = as_one_hot(index, logits).reshape(
+        count, *(1 for _ in range(batch_ndim)), *logits.shape[batch_ndim:]
+    )
+    return states.expand(count, *logits.shape)

@@ -1,0 +1,103 @@
+"""The estimators by name, with what is known of each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from gumbel_tutorial.estimators.antithetic import arm, disarm
+from gumbel_tutorial.estimators.control_variates import muprop, rebar, relax
+from gumbel_tutorial.estimators.exact import exact
+from gumbel_tutorial.estimators.gumbel_rao import gumbel_rao
+from gumbel_tutorial.estimators.protocol import Surrogate
+from gumbel_tutorial.estimators.score_function import (
+    MovingAverage,
+    reinforce,
+    reinforce_moving_average,
+    rloo,
+    vimco,
+)
+from gumbel_tutorial.estimators.second_order import reinmax, zgr
+from gumbel_tutorial.estimators.straight_through import (
+    darn,
+    decoupled_straight_through,
+    gapped_straight_through,
+    gumbel_softmax,
+    slope_annealed,
+    straight_through,
+    straight_through_gumbel_softmax,
+)
+from gumbel_tutorial.estimators.unordered_set import unordered_set
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """An estimator and what is known of it.
+
+    Attributes:
+        surrogate: the function itself.
+        unbiased: whether the mean of the estimate is the gradient of the expected loss.
+        differentiates: whether f must be differentiable.
+        relaxes: whether f sees points inside the simplex.
+        state: options that must be made anew for each use, by name, and what makes them.
+    """
+
+    surrogate: Surrogate
+    unbiased: bool = False
+    differentiates: bool = True
+    relaxes: bool = False
+    state: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+
+    def prepare(self, **options: Any) -> Surrogate:
+        """Return the surrogate with its options set, and its own state where it keeps one."""
+        made = {
+            name: make() for name, make in self.state.items() if name not in options
+        }
+        return partial(self.surrogate, **made, **options)
+
+
+def _black_box(surrogate: Surrogate, **more: Any) -> Estimator:
+    return Estimator(surrogate, unbiased=True, differentiates=False, **more)
+
+
+ESTIMATORS: Mapping[str, Estimator] = {
+    "exact": _black_box(exact),
+    "reinforce": _black_box(reinforce),
+    "reinforce_moving_average": _black_box(
+        reinforce_moving_average, state={"baseline": MovingAverage}
+    ),
+    "rloo": _black_box(rloo),
+    # Unbiased for the multi-sample bound, which is another expectation.
+    "vimco": Estimator(vimco, differentiates=False),
+    "straight_through": Estimator(straight_through),
+    "slope_annealed": Estimator(slope_annealed),
+    "darn": Estimator(darn),
+    "gumbel_softmax": Estimator(gumbel_softmax, relaxes=True),
+    "straight_through_gumbel_softmax": Estimator(straight_through_gumbel_softmax),
+    "decoupled_straight_through": Estimator(decoupled_straight_through, relaxes=True),
+    "gapped_straight_through": Estimator(gapped_straight_through),
+    "gumbel_rao": Estimator(gumbel_rao),
+    "reinmax": Estimator(reinmax),
+    "zgr": Estimator(zgr),
+    "muprop": Estimator(muprop, unbiased=True, relaxes=True),
+    "rebar": Estimator(rebar, unbiased=True, relaxes=True),
+    "relax": _black_box(relax),
+    "arm": _black_box(arm),
+    "disarm": _black_box(disarm),
+    "unordered_set": _black_box(unordered_set),
+}
+
+
+def get(name: str) -> Estimator:
+    """Return the estimator of a name.
+
+    Raises:
+        ValueError: an unknown name; the message lists the known ones.
+
+    Examples:
+        >>> get("rloo").unbiased
+        True
+    """
+    if name not in ESTIMATORS:
+        raise ValueError(f"name must be one of {', '.join(ESTIMATORS)}, got {name!r}")
+    return ESTIMATORS[name]

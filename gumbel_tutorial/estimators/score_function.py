@@ -1,0 +1,170 @@
+r"""Score function estimators: the loss times the gradient of the log-probability of the sample."""
+
+import math
+
+import torch
+
+from gumbel_tutorial.estimators.protocol import (
+    Losses,
+    carry,
+    check_arguments,
+    check_count,
+    draw,
+    log_prob,
+    repeat,
+)
+
+
+class MovingAverage:
+    r"""A baseline that remembers past losses: $b \leftarrow d\,b + (1 - d)\,\bar f$.
+
+    It is read before the current losses enter, so that it stays independent of them. The first
+    batch meets a baseline of 0.
+
+    Args:
+        decay: d, in (0, 1).
+    """
+
+    def __init__(self, decay: float = 0.9) -> None:
+        if not 0 < decay < 1:
+            raise ValueError(f"decay must lie in (0, 1), got {decay}")
+        self.decay = decay
+        self.value: torch.Tensor | None = None
+
+    def read_and_update(self, losses: torch.Tensor) -> torch.Tensor:
+        """Return the baseline for these losses, then let them in."""
+        mean = losses.detach().mean()
+        baseline = torch.zeros_like(mean) if self.value is None else self.value
+        started = mean if self.value is None else baseline
+        self.value = self.decay * started + (1 - self.decay) * mean
+        return baseline
+
+
+def reinforce(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    baseline: float | torch.Tensor | MovingAverage = 0.0,
+) -> torch.Tensor:
+    r"""Estimate the gradient by $(f(z) - b)\,\nabla\log p(z)$.
+
+    Source: Williams (1992); with a moving average as b, Mnih and Gregor (2014), section 2.3.
+    Unbiased for every b that does not depend on z. Cost: one evaluation of f, no derivative of f.
+
+    Args:
+        f: samples ``(..., K)`` to losses; may be any function of the discrete sample.
+        logits: shape ``(..., K)``.
+        generator: draws the sample.
+        baseline: b, a number, a tensor that broadcasts to the losses, or a :class:`MovingAverage`.
+
+    Returns:
+        Losses of the batch shape.
+    """
+    logits = check_arguments(logits, generator)
+    sample = draw(logits, generator)
+    losses = f(sample)
+    if isinstance(baseline, MovingAverage):
+        baseline = baseline.read_and_update(losses)
+    advantage = (losses - baseline).detach()
+    return carry(losses, advantage * log_prob(logits, sample, losses))
+
+
+def reinforce_moving_average(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    baseline: MovingAverage,
+) -> torch.Tensor:
+    """Estimate as :func:`reinforce` with a moving average for the baseline, which is required.
+
+    Source: Mnih and Gregor (2014), section 2.3. Unbiased. Cost: one evaluation of f, no derivative of f.
+
+    Args:
+        f: samples ``(..., K)`` to losses; may be any function of the discrete sample.
+        logits: shape ``(..., K)``.
+        generator: draws the sample.
+        baseline: is read, then takes the losses in.
+
+    Returns:
+        Losses of the batch shape.
+    """
+    if not isinstance(baseline, MovingAverage):
+        kind = type(baseline).__name__
+        raise TypeError(f"baseline must be a MovingAverage, got {kind}")
+    return reinforce(f, logits, generator=generator, baseline=baseline)
+
+
+def rloo(
+    f: Losses, logits: torch.Tensor, *, generator: torch.Generator, num_samples: int = 2
+) -> torch.Tensor:
+    r"""Estimate by $\frac1n\sum_i\big(f(z_i) - \frac{1}{n-1}\sum_{j\neq i} f(z_j)\big)\nabla\log p(z_i)$.
+
+    Source: Kool, van Hoof and Welling (2019), equation 8; Salimans and Knowles (2014).
+    Unbiased. Cost: n evaluations of f, no derivative of f.
+
+    Args:
+        f: samples ``(n, ..., K)`` to losses ``(n, ...)``.
+        logits: shape ``(..., K)``.
+        generator: draws the samples.
+        num_samples: n, at least 2.
+
+    Returns:
+        Mean losses of the batch shape.
+
+    Raises:
+        ValueError: as every estimator; ``num_samples`` below 2.
+    """
+    logits = check_arguments(logits, generator)
+    check_count(num_samples, "num_samples", 2)
+    logits = repeat(logits, num_samples)
+    sample = draw(logits, generator)
+    losses = f(sample)
+    others = (losses.sum(0) - losses) / (num_samples - 1)
+    advantage = (losses - others).detach()
+    return carry(losses, advantage * log_prob(logits, sample, losses)).mean(0)
+
+
+def vimco(
+    f: Losses, logits: torch.Tensor, *, generator: torch.Generator, num_samples: int = 2
+) -> torch.Tensor:
+    r"""Estimate the gradient of the multi-sample bound $-\mathbb E\big[\log\frac1n\sum_i e^{-f(z_i)}\big]$.
+
+    Here f is a negative log-weight, $-\log\frac{p(x,z)}{q(z|x)}$. Sample i learns from how much the bound
+    falls when its log-weight is replaced by the mean of the others'.
+    Source: Mnih and Rezende (2016), equations 9 and 10.
+    Unbiased for the multi-sample bound, not for $\mathbb E[f]$. Cost: n evaluations of f, no derivative.
+
+    Args:
+        f: samples ``(n, ..., K)`` to negative log-weights ``(n, ...)``.
+        logits: shape ``(..., K)``.
+        generator: draws the samples.
+        num_samples: n, at least 2.
+
+    Returns:
+        The negative bound, of the batch shape.
+
+    Raises:
+        ValueError: as every estimator; ``num_samples`` below 2.
+    """
+    logits = check_arguments(logits, generator)
+    check_count(num_samples, "num_samples", 2)
+    logits = repeat(logits, num_samples)
+    sample = draw(logits, generator)
+    losses = f(sample)
+    bound = multi_sample_bound(losses)
+    others = (losses.sum(0) - losses) / (num_samples - 1)
+    # Row i of the square has the i-th loss replaced, so that sample i does not enter its baseline.
+    diagonal = torch.eye(num_samples, dtype=torch.bool, device=losses.device)
+    diagonal = diagonal.reshape(
+        num_samples, num_samples, *(1 for _ in losses.shape[1:])
+    )
+    without = multi_sample_bound(torch.where(diagonal, others, losses).transpose(0, 1))
+    advantage = (bound - without).detach()
+    return carry(bound, (advantage * log_prob(logits, sample, losses)).sum(0))
+
+
+def multi_sample_bound(losses: torch.Tensor) -> torch.Tensor:
+    r"""Return $-\log\frac1n\sum_i e^{-f_i}$ over the first axis."""
+    return math.log(losses.shape[0]) - (-losses).logsumexp(0)

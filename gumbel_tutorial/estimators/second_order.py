@@ -1,0 +1,77 @@
+r"""ReinMax and ZGR: straight-through estimators that are exact for quadratics."""
+
+import torch
+
+from gumbel_tutorial.checks import check_temperature
+from gumbel_tutorial.estimators.protocol import (
+    Losses,
+    carry,
+    check_arguments,
+    draw,
+    log_prob_each,
+)
+
+
+def reinmax(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    temperature: float = 1.0,
+) -> torch.Tensor:
+    r"""Estimate by $2J(\bar\pi)^\top\nabla f(z) - \frac12J(\pi)^\top\nabla f(z)$.
+
+    $\bar\pi = \frac12\big(z + \mathrm{softmax}(\ell/\tau)\big)$ and
+    $J(\pi) = \mathrm{diag}(\pi) - \pi\pi^\top$: Heun's rule for the differences of f that the gradient is
+    made of.
+    Source: Liu et al. (2023), algorithm 2.
+    Biased; at $\tau = 1$ exact for f quadratic in each variable, and equal to :func:`zgr` sample by
+    sample. Cost: one evaluation of f and of its derivative.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the sample.
+        temperature: $\tau \ge 1$.
+
+    Returns:
+        Losses of the batch shape.
+
+    Raises:
+        ValueError: as every estimator; a temperature below 1.
+    """
+    logits = check_arguments(logits, generator)
+    check_temperature(temperature, logits)
+    if not temperature >= 1:
+        raise ValueError(f"temperature must be at least 1, got {temperature}")
+    sample = draw(logits, generator)
+    probs = logits.softmax(-1)
+    middle = ((sample + (logits / temperature).softmax(-1)) / 2).detach()
+    # softmax has the derivative diag(p) - p p^T at p = middle, and so has this linear map. An excluded
+    # category has middle = 0 there, and 0 * -inf is not meant.
+    finite = torch.where(logits > -torch.inf, logits, torch.zeros_like(logits))
+    through = middle * (finite - (middle * finite).sum(-1, keepdim=True))
+    return f(carry(sample, 2 * through - probs / 2))
+
+
+def zgr(f: Losses, logits: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
+    r"""Estimate by half the sum of :func:`straight_through` and :func:`darn`.
+
+    $\frac12\big(\pi\circ g + g_z z - g_z\pi - (\pi\cdot g)\,z\big)$ with $g = \nabla f(z)$, the limit of
+    Gumbel-Rao as $\tau\to0$.
+    Source: Shekhovtsov (2023), equation 9.
+    Biased; exact for f quadratic in each variable. Cost: one evaluation of f and of its derivative.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the sample.
+
+    Returns:
+        Losses of the batch shape.
+    """
+    logits = check_arguments(logits, generator)
+    sample = draw(logits, generator)
+    probs = logits.softmax(-1)
+    score = log_prob_each(logits, sample)[..., None]
+    return f(carry(sample, (probs + (sample - probs).detach() * score) / 2))

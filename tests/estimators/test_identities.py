@@ -1,0 +1,231 @@
+"""What holds to rounding: identities between estimators, exactness by enumeration, derivatives."""
+
+import pytest
+import torch
+from estimator_checks import FAILURE_RATE, draws, enumerate_mean, mean_p_value, seeded
+
+from gumbel_tutorial import concrete, estimators, gumbel_max, noise
+from gumbel_tutorial.estimators import ESTIMATORS, second_order, straight_through
+from gumbel_tutorial.estimators.laboratory import exact_gradient, gradients
+from gumbel_tutorial.estimators.problems import PROBLEMS
+from gumbel_tutorial.estimators.protocol import as_one_hot, slope_at
+
+CLOSE = {"rtol": 1e-10, "atol": 1e-12}
+SOME = ["linear", "quadratic", "cubic", "exp+tanh", "network", "toy 0.45"]
+
+
+def estimate(name, problem, count=50, seed=3, **options):
+    return draws(name, problem, count=count, seed=seed, **options)
+
+
+@pytest.mark.parametrize("key", SOME)
+def test_reinmax_at_temperature_one_is_zgr_sample_by_sample(key):
+    problem = PROBLEMS[key]
+    torch.testing.assert_close(
+        estimate("reinmax", problem), estimate("zgr", problem), **CLOSE
+    )
+
+
+def test_reinmax_at_another_temperature_is_not_zgr():
+    problem = PROBLEMS["cubic"]
+    warm = estimate("reinmax", problem, temperature=1.5)
+    assert (warm - estimate("zgr", problem)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("key", SOME)
+def test_zgr_is_half_the_sum_of_straight_through_and_darn(key):
+    problem = PROBLEMS[key]
+    halves = estimate("straight_through", problem) + estimate("darn", problem)
+    torch.testing.assert_close(estimate("zgr", problem), halves / 2, **CLOSE)
+
+
+def test_a_slope_is_one_over_a_temperature():
+    problem = PROBLEMS["cubic"]
+    torch.testing.assert_close(
+        estimate("slope_annealed", problem, slope=2.0),
+        estimate("straight_through", problem, temperature=0.5),
+        **CLOSE,
+    )
+
+
+@pytest.mark.parametrize("key", SOME)
+def test_without_its_control_variate_rebar_is_reinforce(key):
+    problem = PROBLEMS[key]
+
+    def score_only(f, logits, *, generator):
+        gumbels = noise.gumbel_like(logits.detach(), generator=generator)
+        sample = as_one_hot((logits.detach() + gumbels).argmax(-1), logits)
+        return (
+            f(sample).detach() * (sample * logits.log_softmax(-1)).flatten(1).sum(-1)
+        ).sum()
+
+    expected = gradients(score_only, problem.f, problem.logits, 50, generator=seeded(3))
+    torch.testing.assert_close(estimate("rebar", problem, scale=0.0), expected, **CLOSE)
+
+
+def test_equal_temperatures_make_the_decoupled_estimator_gumbel_softmax():
+    problem = PROBLEMS["cubic"]
+    torch.testing.assert_close(
+        estimate(
+            "decoupled_straight_through",
+            problem,
+            forward_temperature=0.7,
+            temperature=0.7,
+        ),
+        estimate("gumbel_softmax", problem, temperature=0.7),
+        **CLOSE,
+    )
+
+
+def test_the_unordered_set_of_all_states_is_exact():
+    for key, states in (("cubic", 4), ("toy 0.45", 2)):
+        problem = PROBLEMS[key]
+        expected = exact_gradient(problem.f, problem.logits).expand(
+            50, *problem.logits.shape
+        )
+        torch.testing.assert_close(
+            estimate("unordered_set", problem, num_samples=states), expected, **CLOSE
+        )
+
+
+@pytest.mark.parametrize(("key", "is_exact"), [("linear", True), ("quadratic", False)])
+def test_straight_through_is_exact_for_linear_losses_alone(key, is_exact, monkeypatch):
+    problem = PROBLEMS[key]
+    mean, _ = enumerate_mean(
+        straight_through.straight_through, problem, monkeypatch, straight_through
+    )
+    difference = (mean - exact_gradient(problem.f, problem.logits)).abs().max()
+    assert (difference < 1e-12) == is_exact
+
+
+@pytest.mark.parametrize(
+    ("key", "is_exact"),
+    [("linear", True), ("quadratic", True), ("toy 0.45", True), ("cubic", False)],
+)
+@pytest.mark.parametrize("name", ["reinmax", "zgr"])
+def test_reinmax_and_zgr_are_exact_for_quadratics(name, key, is_exact, monkeypatch):
+    problem = PROBLEMS[key]
+    surrogate = getattr(second_order, name)
+    mean, _ = enumerate_mean(surrogate, problem, monkeypatch, second_order)
+    difference = (mean - exact_gradient(problem.f, problem.logits)).abs().max()
+    assert (difference < 1e-12) == is_exact
+
+
+def test_darn_about_the_centre_is_exact_for_quadratics_of_a_bit(monkeypatch):
+    problem = PROBLEMS["toy 0.45"]
+    centred = estimators.get("darn").prepare(reference=torch.full((2,), 0.5).double())
+    mean, _ = enumerate_mean(centred, problem, monkeypatch, straight_through)
+    torch.testing.assert_close(mean, exact_gradient(problem.f, problem.logits), **CLOSE)
+
+
+def test_gumbel_rao_has_the_mean_of_straight_through_gumbel_softmax_and_less_variance():
+    problem = PROBLEMS["cubic"]
+    plain = draws("straight_through_gumbel_softmax", problem, temperature=0.5)
+    averaged = draws("gumbel_rao", problem, temperature=0.5, num_inner=10)
+    assert mean_p_value(plain - averaged, torch.zeros(4)) > FAILURE_RATE
+    spread = [
+        draws("gumbel_rao", problem, 50_000, temperature=0.5, num_inner=m).var(0).sum()
+        for m in (1, 4, 16)
+    ]
+    assert spread[0] > 1.3 * spread[1] > 1.3 * spread[2]
+
+
+def gumbel_rao_with_the_logits_twice(f, logits, *, generator):
+    fixed = logits.detach()
+    index = (fixed + noise.gumbel_like(fixed, generator=generator)).argmax(-1)
+    free = noise.gumbel_like(fixed, generator=generator)
+    perturbed = fixed + gumbel_max.noise_given_index(fixed, index, free)
+    relaxed = concrete.relax(logits, perturbed, 0.5)
+    return f(as_one_hot(index, fixed) + relaxed - relaxed.detach())
+
+
+def gumbel_rao_with_a_derivative_through_the_conditional_noise(f, logits, *, generator):
+    index = (logits + noise.gumbel_like(logits.detach(), generator=generator)).argmax(
+        -1
+    )
+    free = noise.gumbel_like(logits.detach(), generator=generator)
+    given = gumbel_max.noise_given_index(logits, index, free)
+    relaxed = ((logits + given) / 0.5).softmax(-1)
+    return f(as_one_hot(index, logits) + relaxed - relaxed.detach())
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        gumbel_rao_with_the_logits_twice,
+        gumbel_rao_with_a_derivative_through_the_conditional_noise,
+    ],
+)
+def test_a_wrong_gumbel_rao_is_rejected(twin):
+    problem = PROBLEMS["linear"]
+    plain = draws("straight_through_gumbel_softmax", problem, 50_000, temperature=0.5)
+    wrong = gradients(twin, problem.f, problem.logits, 50_000, generator=seeded(1))
+    assert mean_p_value(plain - wrong, torch.zeros(4)) < FAILURE_RATE
+
+
+def test_the_limit_of_straight_through_gumbel_softmax_is_zgr_and_not_the_gradient(
+    monkeypatch,
+):
+    problem = PROBLEMS["cubic"]
+    limit, _ = enumerate_mean(second_order.zgr, problem, monkeypatch, second_order)
+    cold = draws("gumbel_rao", problem, temperature=0.01, num_inner=100, count=20_000)
+    assert (cold.mean(0) - limit).norm() < 0.05 * limit.norm()
+    exact = exact_gradient(problem.f, problem.logits)
+    assert (limit - exact).norm() > 0.3 * exact.norm()
+
+
+# Derivatives with the noise held fixed.
+
+
+def transcribed(name, logits, gumbels, tau):
+    """Return the relaxed point whose Jacobian an estimator multiplies the slope at z with."""
+    return {
+        "straight_through": lambda: torch.softmax(logits / tau, -1),
+        "straight_through_gumbel_softmax": lambda: torch.softmax(
+            (logits + gumbels) / tau, -1
+        ),
+    }[name]()
+
+
+@pytest.mark.parametrize(
+    "name", ["straight_through", "straight_through_gumbel_softmax"]
+)
+def test_the_gradient_is_the_jacobian_times_the_slope_at_the_sample(name):
+    problem = PROBLEMS["exp+tanh"]
+    ours = estimate(name, problem, count=1, temperature=0.7)[0]
+    gumbels = noise.gumbel_like(problem.logits[None], generator=seeded(3))[0]
+    _, slope = slope_at(
+        problem.f, as_one_hot((problem.logits + gumbels).argmax(-1), problem.logits)
+    )
+    jacobian = torch.autograd.functional.jacobian(
+        lambda logits: transcribed(name, logits, gumbels, 0.7), problem.logits
+    )
+    torch.testing.assert_close(ours, jacobian.T @ slope, **CLOSE)
+
+
+@pytest.mark.parametrize("name", ["gumbel_softmax", "exact"])
+def test_gradcheck_in_the_logits(name):
+    problem = PROBLEMS["network"]
+    surrogate = estimators.get(name).surrogate
+    logits = problem.logits.clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: surrogate(problem.f, x, generator=seeded()), logits
+    )
+
+
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_gradcheck_in_what_the_loss_closes_over(name):
+    weights = torch.tensor([0.7, -0.4], dtype=torch.float64, requires_grad=True)
+    logits = torch.tensor([[0.3, -0.2], [1.0, 0.1]], dtype=torch.float64)
+    control = {"control": lambda x: x.softmax(-1)[..., 0].sum(-1)}
+    surrogate = estimators.get(name).prepare(**(control if name == "relax" else {}))
+
+    def loss(weights):
+        def f(z):
+            return torch.tanh(z[..., 0] @ weights) + (weights**2).sum()
+
+        if "baseline" in getattr(surrogate, "keywords", {}):
+            surrogate.keywords["baseline"].value = None
+        return surrogate(f, logits, generator=seeded())
+
+    assert torch.autograd.gradcheck(loss, weights)

@@ -1,0 +1,295 @@
+"""The protocol, for every estimator by name: shapes, masks, dtypes, devices, seeds, errors."""
+
+import inspect
+
+import pytest
+import torch
+from estimator_checks import seeded
+
+from gumbel_tutorial import estimators
+from gumbel_tutorial.estimators import ESTIMATORS
+from gumbel_tutorial.estimators.score_function import MovingAverage
+
+NAMES = list(ESTIMATORS)
+
+
+def energy(z):
+    """Return a loss of two variables, shape (..., 2, K) to (...)."""
+    weights = torch.linspace(-1, 2, z.shape[-2] * z.shape[-1], device=z.device)
+    return torch.tanh(z.flatten(-2) @ weights.to(z)).square()
+
+
+def each(z):
+    """Return a loss for every variable on its own, shape (..., K) to (...)."""
+    return (z @ torch.linspace(-1, 2, z.shape[-1], device=z.device).to(z)) ** 3
+
+
+def surrogate(name, f):
+    options = {"control": lambda x: f(x.softmax(-1))} if name == "relax" else {}
+    return estimators.get(name).prepare(**options)
+
+
+def categories(name):
+    return 2 if name in ("arm", "disarm") else 3
+
+
+def gradient(name, f, logits, seed=0):
+    leaf = logits.clone().requires_grad_()
+    loss = surrogate(name, f)(f, leaf, generator=seeded(seed))
+    loss.sum().backward()
+    return loss, leaf.grad
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_have_the_batch_shape_and_gradients_that_of_the_logits(name):
+    logits = torch.randn(5, 2, categories(name), generator=seeded())
+    for f, batch in ((energy, (5,)), (each, (5, 2))):
+        loss, slope = gradient(name, f, logits)
+        assert loss.shape == batch
+        assert slope.shape == logits.shape
+        assert slope.isfinite().all()
+    loss, slope = gradient(name, energy, logits[0])
+    assert loss.shape == ()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_seed_settles_the_estimate(name):
+    logits = torch.randn(20, 2, categories(name), generator=seeded())
+    first, second, third = (
+        gradient(name, energy, logits, seed)[1] for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, second)
+    assert name == "exact" or not torch.equal(first, third)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("arm", "disarm")])
+def test_an_excluded_category_is_never_drawn_and_has_no_gradient(name):
+    logits = torch.randn(200, 2, 4, generator=seeded())
+    logits[..., 1] = -torch.inf
+    seen = []
+
+    def f(z):
+        seen.append(z.detach()[..., 1].abs().sum().item())
+        return energy(z)
+
+    _, slope = gradient(name, f, logits)
+    assert slope.isfinite().all()
+    assert (slope[..., 1] == 0).all()
+    if name != "exact":  # which counts every state, with its probability
+        assert sum(seen) == 0
+
+
+@pytest.mark.parametrize("name", ["arm", "disarm"])
+def test_a_bit_that_is_settled_has_no_nan(name):
+    logits = torch.tensor([[0.0, -torch.inf], [0.3, 0.1]])
+    assert gradient(name, energy, logits)[1].isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_logits_are_worked_in_float32(name, dtype):
+    logits = (3 * torch.randn(50, 2, categories(name), generator=seeded())).to(dtype)
+    _, half = gradient(name, energy, logits)
+    _, full = gradient(name, energy, logits.float())
+    assert half.dtype == dtype
+    torch.testing.assert_close(half, full.to(dtype), rtol=0.02, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_works_under_autocast(name):
+    size = 2 * categories(name)
+    network = torch.nn.Linear(size, 1)
+
+    def f(z):
+        return network(z.flatten(-2)).squeeze(-1)
+
+    logits = torch.randn(6, 2, categories(name), generator=seeded()).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = surrogate(name, f)(f, logits, generator=seeded())
+    loss.float().mean().backward()
+    assert logits.grad.isfinite().all()
+    assert network.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", NAMES)
+def test_it_works_on_cuda(name):
+    logits = torch.randn(7, 2, categories(name), device="cuda").requires_grad_()
+    loss = surrogate(name, energy)(
+        energy, logits, generator=torch.Generator("cuda").manual_seed(0)
+    )
+    loss.sum().backward()
+    assert loss.is_cuda
+    assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["muprop", "rebar", "relax"])
+def test_a_control_variate_reaches_the_logits_alone(name):
+    weight = torch.tensor(0.8, requires_grad=True)
+    logits = torch.zeros(1000, 3).requires_grad_()
+
+    def f(z):
+        return weight * z[..., 0] ** 2
+
+    options = (
+        {"control": lambda x: weight * x.softmax(-1)[..., 0]} if name == "relax" else {}
+    )
+    loss = estimators.get(name).prepare(**options)(f, logits, generator=seeded())
+    loss.sum().backward()
+    torch.testing.assert_close(weight.grad, loss.detach().sum() / 0.8)
+
+
+def test_rebar_learns_its_temperature_and_scale_by_the_variance():
+    logits = torch.tensor([0.5, 0.0, -1.0], dtype=torch.float64)
+    parameters = [
+        torch.tensor(v, dtype=torch.float64).requires_grad_() for v in (0.3, 0.9)
+    ]
+    rebar = estimators.get("rebar").surrogate
+
+    def spread(temperature, scale):
+        leaf = logits.expand(2000, 3).clone().requires_grad_()
+        loss = rebar(
+            each, leaf, generator=seeded(), temperature=temperature, scale=scale
+        )
+        loss.mean().backward()
+        return 2000 * leaf.grad.square().sum()
+
+    spread(*parameters)
+    fixed = [p.detach().item() for p in parameters]
+    for position, parameter in enumerate(parameters):
+        ends = []
+        for step in (1e-5, -1e-5):
+            moved = list(fixed)
+            moved[position] += step
+            ends.append(spread(*moved))
+        numeric = (ends[0] - ends[1]) / 2e-5
+        torch.testing.assert_close(parameter.grad, numeric, rtol=1e-4, atol=1e-7)
+    for _ in range(60):
+        for parameter in parameters:
+            parameter.grad = None
+        before = spread(*parameters)
+        with torch.no_grad():
+            for parameter in parameters:
+                parameter -= 0.05 * parameter.grad
+    assert before < 0.8 * spread(*fixed)
+
+
+def test_relax_gives_a_modules_parameters_the_gradient_of_the_variance():
+    control = torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)
+    )
+    control.append(torch.nn.Flatten(0))
+    logits = torch.randn(50, 3, generator=seeded()).requires_grad_()
+    loss = estimators.get("relax").surrogate(
+        each, logits, generator=seeded(), control=control
+    )
+    loss.mean().backward()
+    assert all(p.grad is not None for p in control[0].parameters())
+    assert control[0].weight.grad.abs().sum() > 0
+
+
+def test_a_moving_average_is_read_before_the_losses_enter():
+    baseline = MovingAverage(decay=0.5)
+    assert baseline.read_and_update(torch.tensor([4.0, 2.0])) == 0
+    assert baseline.read_and_update(torch.tensor([5.0])) == 3
+    assert baseline.read_and_update(torch.tensor([0.0])) == 4
+    prepared = [estimators.get("reinforce_moving_average").prepare() for _ in range(2)]
+    assert prepared[0].keywords["baseline"] is not prepared[1].keywords["baseline"]
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(
+        ValueError, match=r"name must be one of exact, reinforce.*got 'x'"
+    ):
+        estimators.get("x")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_docstrings_say_source_bias_and_cost(name):
+    text = inspect.getdoc(ESTIMATORS[name].surrogate)
+    assert "iased" in text
+    assert "Cost" in text
+    assert "Source" in text or name == "exact"
+
+
+BAD = [
+    ({"logits": [0.0, 1.0]}, TypeError, "logits must be a torch tensor, got list"),
+    ({"logits": torch.tensor([0, 1])}, TypeError, "logits must have a floating dtype"),
+    ({"logits": torch.tensor([0.0, torch.nan])}, ValueError, "logits must not be NaN"),
+    ({"generator": 3}, TypeError, "generator must be a torch.Generator, got int"),
+    (
+        {"generator": None},
+        TypeError,
+        "generator must be a torch.Generator, got NoneType",
+    ),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("change", "error", "message"), BAD)
+def test_every_estimator_refuses_bad_input_in_words(name, change, error, message):
+    arguments = {"logits": torch.zeros(2), "generator": seeded()} | change
+    with pytest.raises(error, match=message):
+        surrogate(name, each)(each, arguments.pop("logits"), **arguments)
+
+
+OPTIONS = [
+    (
+        "rloo",
+        {"num_samples": 1},
+        "num_samples must be a whole number of at least 2, got 1",
+    ),
+    ("vimco", {"num_samples": 1.5}, "num_samples must be a whole number"),
+    (
+        "unordered_set",
+        {"num_samples": 4},
+        "num_samples must be at most the 3 states, got 4",
+    ),
+    ("unordered_set", {"num_samples": 99}, "num_samples must be at most 12, got 99"),
+    (
+        "gumbel_rao",
+        {"num_inner": 0},
+        "num_inner must be a whole number of at least 1, got 0",
+    ),
+    ("reinmax", {"temperature": 0.9}, "temperature must be at least 1, got 0.9"),
+    ("gumbel_softmax", {"temperature": -0.5}, "must be positive, got -0.5"),
+    ("straight_through", {"temperature": 0.0}, "temperature must be positive, got 0.0"),
+    (
+        "decoupled_straight_through",
+        {"forward_temperature": -1.0},
+        "forward_temperature must",
+    ),
+    ("gapped_straight_through", {"gap": 0.0}, "gap must be positive, got 0.0"),
+    ("slope_annealed", {"slope": -2.0}, "slope must be positive, got -2.0"),
+    ("rebar", {"temperature": 0.0}, "temperature must be positive, got 0.0"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "message"), OPTIONS)
+def test_bad_options_are_refused_in_words(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        estimators.get(name).surrogate(
+            each, torch.zeros(3), generator=seeded(), **options
+        )
+
+
+def test_other_refusals():
+    with pytest.raises(
+        ValueError, match="logits must have at most 16384 states, got 59049"
+    ):
+        estimators.get("exact").surrogate(
+            lambda z: z.sum((-1, -2)), torch.zeros(10, 3), generator=seeded()
+        )
+    with pytest.raises(ValueError, match="logits must have 2 categories, got 3"):
+        estimators.get("disarm").surrogate(each, torch.zeros(3), generator=seeded())
+    with pytest.raises(ValueError, match="f must return losses of the leading shape"):
+        estimators.get("reinforce").surrogate(
+            lambda z: z.sum((0, -1)), torch.zeros(4, 5, 3), generator=seeded()
+        )
+    with pytest.raises(ValueError, match=r"decay must lie in \(0, 1\), got 1.0"):
+        MovingAverage(1.0)
+    with pytest.raises(TypeError, match="baseline must be a MovingAverage, got float"):
+        estimators.get("reinforce_moving_average").surrogate(
+            each, torch.zeros(3), generator=seeded(), baseline=0.5
+        )
