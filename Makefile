@@ -2,34 +2,44 @@
 
 PYTHON ?= python3
 VENV   := .venv
-BIN    := $(CURDIR)/$(VENV)/bin
+BIN    := $(VENV)/bin
 TORCH  := $(shell sed -n 's/^torch==/torch==/p' requirements.txt)
 STAMP  := $(VENV)/.installed
+NODE   := node_modules/.package-lock.json
 PORT   ?= 8000
 
 # node and npm come with the environment; npm's own chatter is not ours.
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book test lint unit notebooks site serve bench clean
+.PHONY: book test chromium lint unit notebooks site serve bench clean
+# One step at a time, whatever -j says: a failure is then the last thing on the screen.
+.NOTPARALLEL:
 
-book: $(STAMP)
+book: $(STAMP) $(NODE)
 	@$(BIN)/jupyter-book build . --quiet >/dev/null
 	@echo "The book is built. Open _build/html/index.html, or run: make serve"
 
-test: lint unit notebooks site
+# The browser first, since nobody should learn after ten minutes that it is missing.
+test: chromium lint unit notebooks site
 
 # The environment: torch first and alone, since it is the one package whose build depends on the machine.
-$(STAMP): requirements.txt pyproject.toml package-lock.json tools/check_machine.sh
-	@sh tools/check_machine.sh $(PYTHON)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(STAMP): requirements.txt pyproject.toml tools/check_machine.sh
+	@sh tools/check_machine.sh "$(PYTHON)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) (about two minutes) ..."
 	@$(BIN)/pip install --quiet $(TORCH)
 	@$(BIN)/pip install --quiet --requirement requirements.txt
 	@$(BIN)/pip install --quiet --no-deps --editable .
-	@npm ci --silent
 	@touch $@
+
+# npm writes this file when it is done, so a lost or outdated node_modules is installed again.
+$(NODE): package-lock.json $(STAMP)
+	@npm ci --loglevel=error >/dev/null
+
+chromium:
+	@sh tools/install_chromium.sh
 
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .
@@ -45,14 +55,15 @@ notebooks: $(STAMP)
 	@$(BIN)/python -m pytest --quiet --nbval --nbval-current-env chapters -p no:cacheprovider
 
 # Strict: any warning, unknown reference included, fails; then every page is opened in a real browser.
-site: $(STAMP)
+site: chromium $(STAMP) $(NODE)
 	@$(BIN)/jupyter-book build . --all --quiet -W -n --keep-going >/dev/null
-	@sh tools/install_chromium.sh
 	@$(BIN)/python -m pytest --quiet -m browser tests
+
+BENCHMARKS := $(filter-out measure.py,$(notdir $(wildcard benchmarks/*.py)))
 
 # Recorded, not tested: times belong to the machine they were measured on.
 bench: $(STAMP)
-	@cd benchmarks && for script in [!m]*.py; do $(BIN)/python $$script; done
+	@cd benchmarks && for script in $(BENCHMARKS); do ../$(BIN)/python $$script || exit 1; done
 
 serve: book
 	@echo "The book is at http://localhost:$(PORT)/ (Ctrl-C stops)"
