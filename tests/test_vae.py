@@ -95,8 +95,7 @@ def train(steps, *, hard=False, seed=0, **options):
         temperature=lambda step: constant(step, temperature=0.7),
         generator=torch.Generator().manual_seed(seed),
         hard=hard,
-        evaluate_every=steps // 4,
-        **options,
+        **{"evaluate_every": steps // 4, **options},
     )
     return model, history
 
@@ -140,6 +139,24 @@ def test_a_loss_that_is_not_finite_stops_the_run():
             temperature=lambda step: constant(step),
             generator=torch.Generator(),
         )
+
+
+def test_a_run_that_diverges_names_the_step():
+    with pytest.raises(
+        FloatingPointError, match="logits must be finite, got .* at step [1-9]"
+    ):
+        train(8, learning_rate=1e38)
+
+
+def test_evaluating_does_not_change_the_training():
+    (often, history), (rarely, other) = train(40), train(40, evaluate_every=39)
+    assert (history.steps, other.steps) == ([10, 20, 30, 40], [39, 40])
+    for ours, theirs in zip(often.parameters(), rarely.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_short_run_is_recorded_at_its_end():
+    assert train(3, evaluate_every=100)[1].steps == [3]
 
 
 @pytest.mark.parametrize("name", ["num_pixels", "num_latents", "num_categories"])

@@ -44,11 +44,12 @@ def train(
         test_images: for the record alone.
         steps: how many.
         temperature: the schedule, step to temperature.
-        generator: draws batches and codes.
+        generator: draws batches and codes, and once the seed of the evaluations' own generator, so that
+            they change nothing in the training.
         batch_size: images a step.
         learning_rate: of Adam.
         hard: straight-through codes in training.
-        evaluate_every: steps between two evaluations.
+        evaluate_every: steps between two evaluations; the last step is always followed by one.
 
     Returns:
         The history; temperature, the relaxed training objective, and the negative bound at discrete
@@ -56,7 +57,7 @@ def train(
 
     Raises:
         ValueError: a number that is not positive.
-        FloatingPointError: the loss is not finite, with the step.
+        FloatingPointError: logits or the loss are not finite, with the step.
     """
     numbers = {
         "steps": steps,
@@ -68,24 +69,44 @@ def train(
         check_positive(value, name)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
     history = History()
+    own = _spawn(generator)
     with tqdm(total=steps, unit="step") as bar:
         for step in range(steps):
-            rows = torch.randint(len(images), (batch_size,), generator=generator)
             tau = temperature(step)
-            loss = _loss(model, images[rows], tau, hard, generator)
-            if not torch.isfinite(loss):
-                got = f"got {loss.item()} at step {step}"
-                raise FloatingPointError(f"loss must be finite, {got}")
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            bar.update()
-            if (step + 1) % evaluate_every == 0:
-                _record(history, model, images, test_images, step + 1, tau, generator)
-                bar.set_postfix(
-                    bound=f"{history.test[-1]:.2f}", temperature=f"{tau:.2f}"
-                )
+            batch = _draw_batch(images, batch_size, generator)
+            try:
+                _update(optimizer, _loss(model, batch, tau, hard, generator))
+                bar.update()
+                if (step + 1) % evaluate_every == 0 or step + 1 == steps:
+                    _record(history, model, images, test_images, step + 1, tau, own)
+                    bar.set_postfix(
+                        bound=f"{history.test[-1]:.2f}", temperature=f"{tau:.2f}"
+                    )
+            except FloatingPointError as error:
+                raise FloatingPointError(f"{error} at step {step}") from None
     return history
+
+
+def _spawn(generator: torch.Generator) -> torch.Generator:
+    """Return another generator on the same device, seeded by one draw of the given one."""
+    device = generator.device
+    seed = torch.randint(2**62, (), generator=generator, device=device)
+    return torch.Generator(device).manual_seed(int(seed))
+
+
+def _draw_batch(
+    images: torch.Tensor, batch_size: int, generator: torch.Generator
+) -> torch.Tensor:
+    size = (batch_size,)
+    return images[
+        torch.randint(len(images), size, generator=generator, device=images.device)
+    ]
+
+
+def _update(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
 
 def _loss(
@@ -96,8 +117,18 @@ def _loss(
     generator: torch.Generator,
 ) -> torch.Tensor:
     logits = model.encode(images)
+    _check_finite(logits, "logits")
     codes = gumbel_softmax(logits, tau, hard, generator=generator)
-    return negative_bound(model.decode(codes), images, logits).mean()
+    loss = negative_bound(model.decode(codes), images, logits).mean()
+    _check_finite(loss, "loss")
+    return loss
+
+
+def _check_finite(values: torch.Tensor, name: str) -> None:
+    """Require finite numbers of a model whose training may have diverged."""
+    bad = values[~torch.isfinite(values)]
+    if len(bad) > 0:
+        raise FloatingPointError(f"{name} must be finite, got {bad[0].item()}")
 
 
 def _record(
@@ -136,6 +167,9 @@ def evaluate(
 
     Returns:
         Nats an image.
+
+    Raises:
+        FloatingPointError: logits or the loss are not finite.
     """
     tau, hard = (1.0, True) if temperature is None else (temperature, False)
     return _loss(model, images, tau, hard, generator).item()
