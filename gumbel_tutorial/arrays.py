@@ -5,6 +5,7 @@ NumPy arrays and on torch tensors of any device; torch differentiates through it
 """
 
 import sys
+from math import inf, lgamma
 from typing import Any, TypeAlias
 
 import array_api_compat
@@ -81,6 +82,37 @@ def widen(array: Array) -> Array:
     return xp.astype(array, xp.float32)
 
 
+def cast(array: Array, dtype: Any) -> Array:
+    """Return ``array`` in ``dtype``, without a copy where it has that dtype already."""
+    return namespace(array=array).astype(array, dtype, copy=False)
+
+
+def stop_gradient(array: Array) -> Array:
+    """Return the values of ``array``, constant to whoever differentiates."""
+    return array.detach() if is_torch(array) else array
+
+
+def below_largest(values: Array, *, axis: int = -1) -> Array:
+    r"""Return $x - \max_j x_j$ along ``axis``, with the derivative of $x$: the shift is held constant.
+
+    Whatever ignores a common offset, as argmax and softmax do, may take this instead of $x$.
+
+    Examples:
+        >>> below_largest(np.array([1e9, 1e9 - 1, -np.inf])).tolist()
+        [0.0, -1.0, -inf]
+    """
+    xp = namespace(values=values)
+    return values - xp.max(stop_gradient(values), axis=axis, keepdims=True)
+
+
+def perturb(logits: Array, noise: Array, *, axis: int = -1) -> Array:
+    r"""Return $\ell - \max_j \ell_j + G$ in float32 at least, which has the argmax of $\ell + G$.
+
+    Added to logits with a common offset of 1e7, float32 noise would be rounded to whole numbers.
+    """
+    return below_largest(widen(logits), axis=axis) + widen(noise)
+
+
 def softmax(logits: Array, *, axis: int = -1) -> Array:
     r"""Return $\mathrm{softmax}(\ell)_i = e^{\ell_i} / \sum_j e^{\ell_j}$ along ``axis``.
 
@@ -91,7 +123,7 @@ def softmax(logits: Array, *, axis: int = -1) -> Array:
     if is_torch(logits):
         return logits.softmax(axis)
     xp = namespace(logits=logits)
-    weights = xp.exp(logits - xp.max(logits, axis=axis, keepdims=True))
+    weights = xp.exp(below_largest(logits, axis=axis))
     return weights / xp.sum(weights, axis=axis, keepdims=True)
 
 
@@ -119,7 +151,7 @@ def log_softmax(logits: Array, *, axis: int = -1) -> Array:
     if is_torch(logits):
         return logits.log_softmax(axis)
     # Shifted first: the difference to the largest logit keeps its digits, the total would lose them.
-    shifted = logits - namespace(logits=logits).max(logits, axis=axis, keepdims=True)
+    shifted = below_largest(logits, axis=axis)
     return shifted - logsumexp(shifted, axis=axis, keepdims=True)
 
 
@@ -140,8 +172,9 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
     """
     xp = namespace(index=index)
     device = array_api_compat.device(index)
-    categories = xp.arange(num_categories, dtype=index.dtype, device=device)
-    hits = xp.expand_dims(index, axis=-1) == categories
+    # A narrow dtype of the index may be too small for the categories.
+    categories = xp.arange(num_categories, dtype=xp.int64, device=device)
+    hits = xp.expand_dims(xp.astype(index, xp.int64), axis=-1) == categories
     if dtype is None:
         dtype = xp.empty(0).dtype
     return xp.astype(hits, dtype)
@@ -156,9 +189,14 @@ def top_k(values: Array, k: int) -> Array:
 
 
 def log_gamma(values: Array) -> Array:
-    r"""Return $\log \Gamma(x)$ for positive x, entry by entry."""
+    r"""Return $\log \Gamma(x)$ for positive x, entry by entry; +inf where it overflows."""
     if is_torch(values):
         return values.lgamma()
-    from math import lgamma
+    return np.vectorize(_log_gamma, otypes=[values.dtype])(values)
 
-    return np.vectorize(lgamma, otypes=[values.dtype])(values)
+
+def _log_gamma(value: float) -> float:
+    try:
+        return lgamma(value)
+    except OverflowError:
+        return inf

@@ -1,16 +1,20 @@
 r"""The categorical law in terms of logits, and the samplers that rival Gumbel-Max.
 
 Logits $\ell$ are unnormalised: $\pi = \mathrm{softmax}(\ell)$. A logit of -inf excludes its category.
-Categories lie on the last axis; every other axis is batch.
+Categories lie on the last axis; every other axis is batch. float16 and bfloat16 are computed in float32
+and rounded once.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import array_api_compat
 import numpy as np
 
-from gumbel_tutorial.arrays import Array, log_softmax, namespace, softmax
+from gumbel_tutorial import arrays
+from gumbel_tutorial.arrays import Array, cast, log_softmax, namespace, softmax, widen
 from gumbel_tutorial.checks import (
+    check_batch,
+    check_index,
     check_logits,
     check_open_unit_interval,
     check_same_categories,
@@ -35,13 +39,13 @@ def probs(logits: Array) -> Array:
         [0.6, 0.3, 0.1]
     """
     check_logits(logits)
-    return softmax(logits)
+    return cast(softmax(widen(logits)), logits.dtype)
 
 
 def log_probs(logits: Array) -> Array:
     r"""Return $\log \pi_i = \ell_i - \log \sum_j e^{\ell_j}$; arguments and errors as :func:`probs`."""
     check_logits(logits)
-    return log_softmax(logits)
+    return cast(log_softmax(widen(logits)), logits.dtype)
 
 
 def entropy(logits: Array) -> Array:
@@ -61,7 +65,8 @@ def entropy(logits: Array) -> Array:
         1.3863
     """
     check_logits(logits)
-    return -_expectation(logits, log_softmax(logits))
+    wide = widen(logits)
+    return cast(-_expectation(wide, log_softmax(wide)), logits.dtype)
 
 
 def kl(logits: Array, other_logits: Array) -> Array:
@@ -83,20 +88,48 @@ def kl(logits: Array, other_logits: Array) -> Array:
         >>> float(kl(np.array([0.0, -np.inf]), np.zeros(2)))  # log 2
         0.6931471805599453
     """
+    xp = namespace(logits=logits, other_logits=other_logits)
     check_logits(logits)
     check_logits(other_logits, "other_logits")
     check_same_categories(other_logits, "other_logits", logits)
+    wide = widen(logits)
     with np.errstate(
         invalid="ignore"
     ):  # -inf minus -inf, where a category is excluded twice
-        ratio = log_softmax(logits) - log_softmax(other_logits)
-    return _expectation(logits, ratio)
+        ratio = log_softmax(wide) - log_softmax(widen(other_logits))
+    # Put in at the end: a share of the probability that rounds to 0 would make it 0 * inf.
+    infinite = xp.any(ratio == xp.inf, axis=-1)
+    divergence = xp.where(infinite, xp.inf, _expectation(wide, ratio))
+    return cast(divergence, xp.result_type(logits, other_logits))
+
+
+def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
+    r"""Return the corners of the simplex that stand for categories, $e_i$ with a 1 at $i$.
+
+    Args:
+        index: integer categories in 0 ... K-1, any shape.
+        num_categories: K.
+        dtype: of the result; the default floating dtype of the library when omitted.
+
+    Returns:
+        Shape ``(*index.shape, K)``.
+
+    Raises:
+        TypeError: ``index`` is not an integer array.
+        ValueError: ``index`` is outside 0 ... K-1.
+
+    Examples:
+        >>> one_hot(np.array([2, 0]), 3).tolist()
+        [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    check_index(index, num_categories)
+    return arrays.one_hot(index, num_categories, dtype=dtype)
 
 
 def _expectation(logits: Array, values: Array) -> Array:
-    """Return sum_i pi_i values_i, where an excluded category counts 0 and not 0 * inf."""
+    """Return sum_i pi_i values_i over the finite values: an excluded category counts 0, not 0 * inf."""
     xp = namespace(logits=logits, values=values)
-    counted = xp.where(logits > -xp.inf, values, xp.zeros_like(values))
+    counted = xp.where(xp.isfinite(values), values, xp.zeros_like(values))
     return xp.sum(softmax(logits) * counted, axis=-1)
 
 
@@ -115,15 +148,16 @@ def inverse_cdf_sample(logits: Array, uniform: Array) -> Array:
         Integer categories of the broadcast batch shape.
 
     Raises:
-        TypeError, ValueError: as :func:`probs`; ``uniform`` outside (0, 1).
+        TypeError, ValueError: as :func:`probs`; ``uniform`` outside (0, 1) or for another batch.
 
     Examples:
         >>> inverse_cdf_sample(np.log([6.0, 3.0, 1.0]), np.array([0.5, 0.7, 0.95])).tolist()
         [0, 1, 2]
     """
+    xp = namespace(logits=logits, uniform=uniform)
     check_logits(logits)
     check_open_unit_interval(uniform, "uniform")
-    xp = namespace(logits=logits, uniform=uniform)
+    check_batch(uniform, "uniform", logits)
     running = xp.cumulative_sum(softmax(xp.astype(logits, xp.float64)), axis=-1)
     target = xp.astype(uniform, xp.float64) * running[..., -1]
     if logits.ndim == 1:
@@ -194,8 +228,8 @@ def alias_sample(table: AliasTable, uniform: Array) -> Array:
         >>> alias_sample(alias_table(np.log([6.0, 3.0, 1.0])), np.array([0.1, 0.3, 0.9])).tolist()
         [0, 0, 0]
     """
+    xp = namespace(table=table.threshold, uniform=uniform)
     check_open_unit_interval(uniform, "uniform")
-    xp = namespace(threshold=table.threshold, uniform=uniform)
     position = xp.astype(uniform, xp.float64) * table.threshold.shape[0]
     column = xp.astype(xp.floor(position), xp.int64)
     keep = position - column < table.threshold[column]

@@ -8,16 +8,22 @@ import math
 import sys
 from typing import Any
 
-from gumbel_tutorial.arrays import Array, is_torch, namespace
+from gumbel_tutorial.arrays import (
+    Array,
+    is_half,
+    is_torch,
+    logsumexp,
+    namespace,
+    stop_gradient,
+    widen,
+)
 
 
 def first_true(mask: Array) -> tuple[int, ...] | None:
     """Return the index of the first true entry; None when there is none or values are unreadable."""
-    if is_torch(mask) and not _readable(mask):
+    if not _any(mask):
         return None
     xp = namespace(mask=mask)
-    if not bool(xp.any(mask)):
-        return None
     flat = int(xp.argmax(xp.astype(xp.reshape(mask, (-1,)), xp.int8)))
     index: list[int] = []
     for size in reversed(mask.shape):
@@ -26,28 +32,35 @@ def first_true(mask: Array) -> tuple[int, ...] | None:
     return tuple(reversed(index))
 
 
-def _readable(mask: Array) -> bool:
+def _any(mask: Array) -> bool:
+    """Tell whether an entry is true and readable, at the price of one wait for the device."""
+    if not is_torch(mask):
+        return bool(namespace(mask=mask).any(mask))
     torch = sys.modules["torch"]
     if torch.compiler.is_compiling() or mask.is_meta:
         return False
     if mask.is_cuda and torch.cuda.is_current_stream_capturing():
         return False
     try:
-        bool(mask.any())
+        return bool(mask.any())
     except RuntimeError as error:
         if "vmap" in str(error):
             return False
         raise
-    return True
 
 
-def _values(array: Array) -> Array:
-    return array.detach() if is_torch(array) else array
+def _library(array: Array, name: str) -> Any:
+    """Return the library of an argument for which a Python number will not do."""
+    xp = namespace(**{name: array})
+    if not hasattr(array, "dtype"):
+        kind = type(array).__name__
+        raise TypeError(f"{name} must be a NumPy array or a torch tensor, got {kind}")
+    return xp
 
 
 def check_floating(array: Array, name: str) -> None:
-    """Require a real floating dtype."""
-    xp = namespace(**{name: array})
+    """Require an array of a real floating dtype."""
+    xp = _library(array, name)
     if not xp.isdtype(array.dtype, "real floating"):
         raise TypeError(f"{name} must have a floating dtype, got {array.dtype}")
 
@@ -55,19 +68,25 @@ def check_floating(array: Array, name: str) -> None:
 def check_no_nan(array: Array, name: str) -> None:
     """Require numbers, infinite ones included."""
     xp = namespace(**{name: array})
-    where = first_true(xp.isnan(_values(array)))
+    where = first_true(xp.isnan(stop_gradient(array)))
     if where is not None:
         raise ValueError(f"{name} must not be NaN, got nan at index {where}")
 
 
 def check_finite(array: Array, name: str) -> None:
     """Require finite entries."""
+    if 0 in array.shape:
+        return
     xp = namespace(**{name: array})
-    where = first_true(~xp.isfinite(_values(array)))
-    if where is not None:
-        raise ValueError(
-            f"{name} must be finite, got {float(array[where])} at index {where}"
-        )
+    values = stop_gradient(array)
+    # Two maxima cost a tenth of a mask, and hand NaN on.
+    finite = xp.isfinite(xp.max(values)) & xp.isfinite(xp.min(values))
+    if first_true(~finite) is None:
+        return
+    where = first_true(~xp.isfinite(values))
+    raise ValueError(
+        f"{name} must be finite, got {float(array[where])} at index {where}"
+    )
 
 
 def check_category_axis(array: Array, name: str, *, axis: int = -1) -> None:
@@ -90,7 +109,7 @@ def check_logits(logits: Array, name: str = "logits", *, axis: int = -1) -> None
         return
     xp = namespace(**{name: logits})
     # One pass does for all three faults, since a maximum hands NaN on.
-    largest = xp.max(_values(logits), axis=axis)
+    largest = xp.max(stop_gradient(logits), axis=axis)
     row = first_true(~xp.isfinite(largest))
     if row is None:
         return
@@ -129,39 +148,93 @@ def check_open_simplex(array: Array, name: str) -> None:
     check_floating(array, name)
     check_category_axis(array, name)
     xp = namespace(**{name: array})
-    values = _values(array)
+    values = widen(stop_gradient(array))
     _check(array, name, values > 0, "be positive in every category")
     total = xp.sum(values, axis=-1)
-    # A rounded sample misses one by K roundings; the root of the spacing is far above that.
-    tolerance = float(xp.finfo(array.dtype).eps) ** 0.5
-    row = first_true(xp.abs(total - 1) > tolerance)
+    row = first_true(xp.abs(total - 1) > _tolerance(array))
     if row is not None:
         raise ValueError(
             f"{name} must sum to one in every row, got {float(total[row])}"
         )
 
 
+def check_log_simplex(array: Array, name: str) -> None:
+    """Require logarithms of points of the open simplex: finite, their logsumexp 0 on the last axis."""
+    check_floating(array, name)
+    check_category_axis(array, name)
+    check_finite(array, name)
+    xp = namespace(**{name: array})
+    total = logsumexp(widen(stop_gradient(array)))
+    row = first_true(xp.abs(total) > _tolerance(array))
+    if row is not None:
+        raise ValueError(
+            f"{name} must have logsumexp 0 in every row, got {float(total[row])}"
+        )
+
+
+def _tolerance(array: Array) -> float:
+    # A rounded sample misses one by K roundings; the root of the spacing is far above that. A float64 array
+    # may hold samples that were rounded to float32 before.
+    finfo = namespace(array=array).finfo
+    return max(float(finfo(array.dtype).eps), 2.0**-23) ** 0.5
+
+
 def check_broadcast(
     first: Array, first_name: str, second: Array, second_name: str
 ) -> None:
     """Require two shapes that broadcast together."""
-    for one, other in zip(reversed(first.shape), reversed(second.shape), strict=False):
-        if one != other and 1 not in (one, other):
-            raise ValueError(
-                f"{first_name} must broadcast against {second_name} of shape "
-                f"{tuple(second.shape)}, got shape {tuple(first.shape)}"
-            )
+    if not _fit(first.shape, second.shape):
+        raise ValueError(
+            f"{first_name} must broadcast against {second_name} of shape "
+            f"{tuple(second.shape)}, got shape {tuple(first.shape)}"
+        )
 
 
-def check_positive(value: Any, name: str) -> None:
-    """Require positive finite numbers, in an array or alone."""
+def check_batch(
+    array: Array,
+    name: str,
+    logits: Array,
+    logits_name: str = "logits",
+    *,
+    own_axes: int = 0,
+) -> None:
+    """Require a shape that, but for its last ``own_axes``, broadcasts against the batch of the logits."""
+    if not _fit(array.shape[: array.ndim - own_axes], logits.shape[:-1]):
+        raise ValueError(
+            f"{name} must broadcast against the batch of {logits_name} of shape "
+            f"{tuple(logits.shape)}, got shape {tuple(array.shape)}"
+        )
+
+
+def _fit(shape: tuple[int, ...], other_shape: tuple[int, ...]) -> bool:
+    pairs = zip(reversed(shape), reversed(other_shape), strict=False)
+    return all(one == other or 1 in (one, other) for one, other in pairs)
+
+
+def check_broadcasts_to(array: Array, name: str, logits: Array) -> None:
+    """Require a shape that broadcasts to that of the logits, which it does not enlarge."""
+    pairs = zip(reversed(array.shape), reversed(logits.shape), strict=False)
+    if array.ndim > logits.ndim or any(one not in (1, other) for one, other in pairs):
+        raise ValueError(
+            f"{name} must broadcast to logits of shape {tuple(logits.shape)}, "
+            f"got shape {tuple(array.shape)}"
+        )
+
+
+def check_positive(value: Any, name: str, *, least: float = 0.0) -> None:
+    """Require positive finite numbers, none below ``least``, in an array or alone."""
     if isinstance(value, (int, float)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive, got {value}")
-        return
-    check_floating(value, name)
-    values = _values(value)
-    _check(value, name, (values > 0) & (values < math.inf), "be positive")
+        bad = None if value > 0 and least <= value < math.inf else value
+    else:
+        check_floating(value, name)
+        values = stop_gradient(value)
+        holds = (values > 0) & (values >= least) & (values < math.inf)
+        where = first_true(~holds)
+        bad = None if where is None else float(values[where])
+    if bad is not None:
+        limit = "positive and finite" if bad == math.inf else "positive"
+        requirement = f"at least {least:.4g}" if 0 < bad < least else limit
+        raise ValueError(f"{name} must be {requirement}, got {bad}")
 
 
 def check_probability(value: Array, name: str) -> None:
@@ -191,29 +264,45 @@ def _check(value: Array, name: str, holds: Array, requirement: str) -> None:
         raise ValueError(f"{name} must {requirement}, got {float(value[where])}")
 
 
+def smallest_divisor(logits: Array) -> float:
+    """Return the smallest normal number of the dtype of the logits, of float32 at least.
+
+    What lies below rounds to 0, is read as 0 on some devices, or has no finite reciprocal.
+    """
+    xp = namespace(logits=logits)
+    dtype = xp.float32 if is_half(logits) else logits.dtype
+    return float(xp.finfo(dtype).smallest_normal)
+
+
 def check_temperature(
-    temperature: Any, logits: Array, name: str = "temperature", *, axis: int = -1
+    temperature: Any,
+    logits: Array,
+    name: str = "temperature",
+    *,
+    axis: int = -1,
+    least: float = 0.0,
+    logits_name: str = "logits",
 ) -> None:
     """Require a positive temperature, one for each row: an array has size 1 on the category axis.
 
     An array of shape ``(K,)`` would broadcast too, and silently give every category its own.
     """
-    check_positive(temperature, name)
+    check_positive(temperature, name, least=least)
     if isinstance(temperature, (int, float)):
         return
-    namespace(logits=logits, **{name: temperature})
+    namespace(**{logits_name: logits, name: temperature})
     from_right = axis if axis < 0 else axis - logits.ndim
     if temperature.ndim >= -from_right and temperature.shape[from_right] != 1:
         raise ValueError(
             f"{name} must have size 1 on the category axis {axis}, "
-            f"got shape {tuple(temperature.shape)} for logits of shape {tuple(logits.shape)}"
+            f"got shape {tuple(temperature.shape)} for {logits_name} of shape {tuple(logits.shape)}"
         )
-    check_broadcast(temperature, name, logits, "logits")
+    check_broadcast(temperature, name, logits, logits_name)
 
 
 def check_index(index: Array, num_categories: int, name: str = "index") -> None:
-    """Require integer categories in 0 ... K-1."""
-    xp = namespace(**{name: index})
+    """Require an array of integer categories in 0 ... K-1."""
+    xp = _library(index, name)
     if not xp.isdtype(index.dtype, "integral"):
         raise TypeError(f"{name} must have an integer dtype, got {index.dtype}")
     inside = (index >= 0) & (index < num_categories)

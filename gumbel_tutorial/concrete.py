@@ -12,9 +12,12 @@ from typing import Any
 
 from gumbel_tutorial.arrays import (
     Array,
+    below_largest,
+    cast,
     log_softmax,
     logsumexp,
     namespace,
+    perturb,
     softmax,
     widen,
 )
@@ -22,6 +25,7 @@ from gumbel_tutorial.checks import (
     check_broadcast,
     check_finite,
     check_floating,
+    check_log_simplex,
     check_logits,
     check_noise,
     check_open_simplex,
@@ -29,6 +33,7 @@ from gumbel_tutorial.checks import (
     check_positive,
     check_same_categories,
     check_temperature,
+    smallest_divisor,
 )
 
 
@@ -41,7 +46,7 @@ def relax(logits: Array, noise: Array, temperature: Any, *, axis: int = -1) -> A
         logits: shape ``(..., K)``; -inf excludes a category, whose entry is then 0.
         noise: standard Gumbel noise, broadcastable to ``logits``, one value for each category.
         temperature: $\tau > 0$, a number or an array of size 1 on the category axis.
-        axis: where the categories lie.
+        axis: where the categories lie in ``logits``; counted from the end, they lie there in ``noise`` too.
 
     Returns:
         The broadcast shape; rows are nonnegative and sum to one.
@@ -56,8 +61,9 @@ def relax(logits: Array, noise: Array, temperature: Any, *, axis: int = -1) -> A
         >>> relax(np.log([6.0, 3.0, 1.0]), np.zeros(3), 1.0).round(2).tolist()
         [0.6, 0.3, 0.1]
     """
-    _check(logits, noise, temperature, axis)
-    return _relax(logits, noise, temperature, axis)
+    scaled, axis = _scaled(logits, noise, temperature, axis)
+    relaxed = softmax(scaled, axis=axis)
+    return cast(relaxed, namespace(logits=logits).result_type(logits, noise))
 
 
 def log_relax(
@@ -72,39 +78,40 @@ def log_relax(
         >>> log_relax(np.zeros(2), np.array([0.0, 10.0]), 0.01).tolist()
         [-1000.0, 0.0]
     """
-    _check(logits, noise, temperature, axis)
-    log_relaxed = log_softmax(_scale(logits, noise, temperature), axis=axis)
-    return _cast(log_relaxed, namespace(logits=logits).result_type(logits, noise))
+    scaled, axis = _scaled(logits, noise, temperature, axis)
+    log_relaxed = log_softmax(scaled, axis=axis)
+    return cast(log_relaxed, namespace(logits=logits).result_type(logits, noise))
 
 
-def _relax(logits: Array, noise: Array, temperature: Any, axis: int) -> Array:
-    """Do the work of :func:`relax` for a caller that has checked its arguments under its own names."""
-    relaxed = softmax(_scale(logits, noise, temperature), axis=axis)
-    return _cast(relaxed, namespace(logits=logits).result_type(logits, noise))
-
-
-def _check(logits: Array, noise: Array, temperature: Any, axis: int) -> None:
+def _scaled(
+    logits: Array, noise: Array, temperature: Any, axis: int
+) -> tuple[Array, int]:
+    """Return the scaled logits of checked arguments, and their category axis counted from the end."""
+    namespace(logits=logits, noise=noise, temperature=temperature)
     check_logits(logits, axis=axis)
+    # From the end, where shapes are aligned: noise may have another number of axes.
+    axis = axis - logits.ndim if axis >= 0 else axis
     check_noise(noise, logits, axis=axis)
-    check_temperature(temperature, logits, axis=axis)
+    least = smallest_divisor(logits)
+    check_temperature(temperature, logits, axis=axis, least=least)
+    return _scale(perturb(logits, noise, axis=axis), temperature, axis=axis), axis
 
 
-def _scale(logits: Array, noise: Array, temperature: Any) -> Array:
-    """Return (logits + noise) / temperature in float32 at least."""
-    perturbed = widen(logits) + widen(noise)
+def _scale(perturbed: Array, temperature: Any, *, axis: int) -> Array:
+    """Return perturbed / temperature up to a constant in every row, the largest entry at 0.
+
+    At 0 it stays for every temperature; the others may overflow, to -inf, which is right.
+    """
+    below = below_largest(perturbed, axis=axis)
     if isinstance(temperature, (int, float)):
-        return perturbed / temperature
+        return below / temperature
     # A learned temperature has the derivative -x/tau^2, which is 0 * inf at an excluded category
     # unless its -inf stays out of the division.
-    xp = namespace(perturbed=perturbed)
-    temperature = xp.astype(temperature, perturbed.dtype)
-    excluded = perturbed == -xp.inf
-    finite = xp.where(excluded, xp.zeros_like(perturbed), perturbed)
+    xp = namespace(below=below)
+    temperature = xp.astype(temperature, below.dtype)
+    excluded = below == -xp.inf
+    finite = xp.where(excluded, xp.zeros_like(below), below)
     return xp.where(excluded, -xp.inf, finite / temperature)
-
-
-def _cast(array: Array, dtype: Any) -> Array:
-    return namespace(array=array).astype(array, dtype, copy=False)
 
 
 def log_density(relaxed: Array, logits: Array, temperature: Any) -> Array:
@@ -136,13 +143,12 @@ def log_density(relaxed: Array, logits: Array, temperature: Any) -> Array:
         >>> float(np.exp(log_density(np.array([0.5, 0.5]), np.zeros(2), 1.0)))  # uniform
         1.0
     """
+    xp = namespace(relaxed=relaxed, logits=logits, temperature=temperature)
     check_open_simplex(relaxed, "relaxed")
-    xp = namespace(relaxed=relaxed)
     log_relaxed = xp.log(widen(relaxed))
-    density = _log_space(log_relaxed, logits, temperature) - xp.sum(
-        log_relaxed, axis=-1
-    )
-    return _cast(density, xp.result_type(relaxed, logits))
+    in_log_space = _log_space(log_relaxed, logits, temperature, "relaxed")
+    density = in_log_space - xp.sum(log_relaxed, axis=-1)
+    return cast(density, xp.result_type(relaxed, logits))
 
 
 def log_density_in_log_space(
@@ -166,35 +172,31 @@ def log_density_in_log_space(
 
     Raises:
         TypeError: an argument is not a floating array, or libraries are mixed.
-        ValueError: entries that are not finite, a temperature that is not positive, shapes that do
-            not match.
+        ValueError: entries that are not finite or do not satisfy $\sum_i e^{x_i} = 1$, a temperature
+            that is not positive, shapes that do not match.
 
     Examples:
         >>> import numpy as np
         >>> round(float(log_density_in_log_space(np.array([-1000.0, 0.0]), np.zeros(2), 0.01)), 4)
         -14.6053
     """
-    check_floating(log_relaxed, "log_relaxed")
-    check_finite(log_relaxed, "log_relaxed")
-    xp = namespace(log_relaxed=log_relaxed)
-    density = _log_space(widen(log_relaxed), logits, temperature)
-    return _cast(density, xp.result_type(log_relaxed, logits))
+    xp = namespace(log_relaxed=log_relaxed, logits=logits, temperature=temperature)
+    check_log_simplex(log_relaxed, "log_relaxed")
+    density = _log_space(widen(log_relaxed), logits, temperature, "log_relaxed")
+    return cast(density, xp.result_type(log_relaxed, logits))
 
 
-def _log_space(log_relaxed: Array, logits: Array, temperature: Any) -> Array:
+def _log_space(log_relaxed: Array, logits: Array, temperature: Any, name: str) -> Array:
+    """Return the log-density of log_relaxed, in float32 at least, for a caller that calls it ``name``."""
     check_logits(logits)
     check_finite(logits, "logits")
-    check_same_categories(log_relaxed, "relaxed", logits)
-    check_temperature(temperature, log_relaxed)
-    xp = namespace(log_relaxed=log_relaxed, logits=logits)
+    check_same_categories(log_relaxed, name, logits)
+    check_temperature(temperature, log_relaxed, logits_name=name)
+    xp = namespace(log_relaxed=log_relaxed)
     num_categories = logits.shape[-1]
-    if isinstance(temperature, (int, float)):
-        temperature = xp.full(
-            (1,), temperature, dtype=log_relaxed.dtype, device=log_relaxed.device
-        )
-    # One temperature a row, of shape (..., 1): summing over that axis drops it, and nothing else.
-    log_temperature = xp.sum(xp.log(temperature), axis=-1)
     weights = widen(logits) - temperature * log_relaxed
+    # One temperature a row, of shape (..., 1): summing over that axis drops it, and nothing else.
+    log_temperature = xp.sum(_log(temperature, weights), axis=-1)
     return (
         lgamma(num_categories)
         + (num_categories - 1) * log_temperature
@@ -203,10 +205,19 @@ def _log_space(log_relaxed: Array, logits: Array, temperature: Any) -> Array:
     )
 
 
+def _log(temperature: Any, like: Array) -> Array:
+    """Return the log of a temperature in float32 at least; that of a number in the dtype of ``like``."""
+    xp = namespace(like=like)
+    if isinstance(temperature, (int, float)):
+        temperature = xp.full((), temperature, dtype=like.dtype, device=like.device)
+    return xp.log(widen(temperature))
+
+
 def binary_relax(logit: Array, noise: Array, temperature: Any) -> Array:
     r"""Return $y = \mathrm{sigmoid}((\ell + L)/\tau)$, the relaxed Bernoulli sample.
 
     It is the first entry of :func:`relax` for K = 2, with $\ell = \ell_1 - \ell_2$ and $L = G_1 - G_2$.
+    Computed in float32 at least, and rounded once.
 
     Args:
         logit: $\ell = \log\frac{\pi}{1 - \pi}$, any shape, finite.
@@ -226,30 +237,43 @@ def binary_relax(logit: Array, noise: Array, temperature: Any) -> Array:
         >>> float(binary_relax(np.array(0.0), np.array(0.0), 0.5))
         0.5
     """
-    xp = namespace(logit=logit, noise=noise)
-    scaled = widen(binary_relax_logit(logit, noise, temperature))
-    return _cast(xp.exp(-_softplus(-scaled)), xp.result_type(logit, noise))
+    scaled = _binary_relax_logit(logit, noise, temperature)
+    xp = namespace(scaled=scaled)
+    return cast(xp.exp(-_softplus(-scaled)), xp.result_type(logit, noise))
 
 
 def binary_relax_logit(logit: Array, noise: Array, temperature: Any) -> Array:
-    r"""Return $x = (\ell + L)/\tau$, the logit of the relaxed Bernoulli sample, which never saturates.
+    r"""Return $x = (\ell + L)/\tau$, the logit of the relaxed Bernoulli sample.
 
-    Arguments and errors are those of :func:`binary_relax`.
+    It does not saturate where the sample rounds to 0 or 1, and overflows only past the largest number of
+    the dtype, which is 65504 in float16. Arguments and errors are those of :func:`binary_relax`.
 
     Examples:
         >>> import numpy as np
         >>> float(binary_relax_logit(np.array(100.0), np.array(0.0), 0.5))
         200.0
     """
-    xp = namespace(logit=logit, noise=noise)
-    for value, name in ((logit, "logit"), (noise, "noise")):
-        check_floating(value, name)
-        check_finite(value, name)
-    check_broadcast(noise, "noise", logit, "logit")
-    check_positive(temperature, "temperature")
-    return _cast(
-        (widen(logit) + widen(noise)) / temperature, xp.result_type(logit, noise)
-    )
+    scaled = _binary_relax_logit(logit, noise, temperature)
+    return cast(scaled, namespace(logit=logit).result_type(logit, noise))
+
+
+def _binary_relax_logit(logit: Array, noise: Array, temperature: Any) -> Array:
+    """Return (logit + noise) / temperature in float32 at least."""
+    _check_binary(noise, "noise", logit, temperature)
+    return (widen(logit) + widen(noise)) / temperature
+
+
+def _check_binary(value: Array, name: str, logit: Array, temperature: Any) -> None:
+    """Require finite arrays of one library and a positive temperature that broadcast together."""
+    namespace(**{name: value, "logit": logit, "temperature": temperature})
+    for array, array_name in ((logit, "logit"), (value, name)):
+        check_floating(array, array_name)
+        check_finite(array, array_name)
+    check_broadcast(value, name, logit, "logit")
+    check_positive(temperature, "temperature", least=smallest_divisor(logit))
+    if not isinstance(temperature, (int, float)):
+        check_broadcast(temperature, "temperature", logit, "logit")
+        check_broadcast(temperature, "temperature", value, name)
 
 
 def binary_log_density(relaxed: Array, logit: Array, temperature: Any) -> Array:
@@ -270,21 +294,21 @@ def binary_log_density(relaxed: Array, logit: Array, temperature: Any) -> Array:
 
     Raises:
         TypeError: an argument is not a floating array, or libraries are mixed.
-        ValueError: y outside (0, 1), a logit that is not finite, a temperature that is not positive.
+        ValueError: y outside (0, 1), a logit that is not finite, a temperature that is not positive,
+            shapes that do not match.
 
     Examples:
         >>> import numpy as np
         >>> round(float(np.exp(binary_log_density(np.array(0.3), np.array(0.0), 1.0))), 4)  # uniform
         1.0
     """
+    _check_binary(relaxed, "relaxed", logit, temperature)
     check_open_unit_interval(relaxed, "relaxed")
     xp = namespace(relaxed=relaxed)
     wide = widen(relaxed)
     log_one, log_zero = xp.log(wide), xp.log1p(-wide)
-    density = binary_log_density_in_logit_space(
-        log_one - log_zero, widen(logit), temperature
-    )
-    return _cast(density - log_one - log_zero, xp.result_type(relaxed, logit))
+    density = _logit_space(log_one - log_zero, logit, temperature)
+    return cast(density - log_one - log_zero, xp.result_type(relaxed, logit))
 
 
 def binary_log_density_in_logit_space(
@@ -305,24 +329,23 @@ def binary_log_density_in_logit_space(
 
     Raises:
         TypeError: an argument is not a floating array, or libraries are mixed.
-        ValueError: entries that are not finite, a temperature that is not positive.
+        ValueError: entries that are not finite, a temperature that is not positive, shapes that do
+            not match.
 
     Examples:
         >>> import numpy as np
         >>> float(binary_log_density_in_logit_space(np.array(0.0), np.array(100.0), 0.5))
         -100.69314718055995
     """
-    for value, name in ((relaxed_logit, "relaxed_logit"), (logit, "logit")):
-        check_floating(value, name)
-        check_finite(value, name)
-    check_broadcast(logit, "logit", relaxed_logit, "relaxed_logit")
-    check_positive(temperature, "temperature")
-    xp = namespace(relaxed_logit=relaxed_logit, logit=logit)
-    shift = widen(logit) - temperature * widen(relaxed_logit)
-    if isinstance(temperature, (int, float)):
-        temperature = xp.full((), temperature, dtype=shift.dtype, device=shift.device)
-    density = xp.log(temperature) + shift - 2 * _softplus(shift)
-    return _cast(density, xp.result_type(relaxed_logit, logit))
+    _check_binary(relaxed_logit, "relaxed_logit", logit, temperature)
+    density = _logit_space(widen(relaxed_logit), logit, temperature)
+    return cast(density, namespace(logit=logit).result_type(relaxed_logit, logit))
+
+
+def _logit_space(relaxed_logit: Array, logit: Array, temperature: Any) -> Array:
+    """Return the log-density of a relaxed logit that is float32 at least."""
+    shift = widen(logit) - temperature * relaxed_logit
+    return _log(temperature, shift) + shift - 2 * _softplus(shift)
 
 
 def _softplus(values: Array) -> Array:

@@ -8,6 +8,7 @@ function of the standard law is within 1e-12 relative of the true value, far in 
 quantile also beside its own zero; the truncated law likewise, where it is not crossing zero.
 """
 
+from math import log
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,7 @@ def entropy(loc: Any = 0.0, scale: Any = 1.0) -> Array:
     return xp.log(xp.broadcast_arrays(scale, loc)[0]) + (np.euler_gamma + 1)
 
 
+@_limits
 def moment_generating_function(t: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\mathbb E[e^{tG}] = \Gamma(1 - \beta t)\,e^{\mu t}$, finite for $\beta t < 1$ alone.
 
@@ -237,7 +239,8 @@ def truncated_log_density(
     r"""Return the log-density of Gumbel(loc, scale) given that it is at most ``upper``.
 
     $\log f(x) - \log F(u) = -z - e^{-z} + e^{-b} - \log\beta$ for $x \le u$, with $b = (u - \mu)/\beta$, and
-    $-\infty$ above. The two exponentials are combined before they can overflow.
+    $-\infty$ above. The two exponentials are combined before they can overflow. The derivative is finite at
+    the bound too, where a draw of :func:`truncate` may lie.
 
     Args:
         value: x, any real number.
@@ -259,11 +262,25 @@ def truncated_log_density(
     z = (value - loc) / scale
     gap = (upper - value) / scale
     inside = gap >= 0
-    gap = xp.where(inside, gap, xp.zeros_like(gap))
-    # e^-z - e^-b = exp(-z + log(1 - e^-gap)), which is 0 and not inf - inf at the bound itself.
-    drop = xp.exp(-z + xp.log(-xp.expm1(-gap)))
+    drop = _drop(xp, z, xp.where(inside, gap, xp.zeros_like(gap)))
     result = xp.where(xp.isinf(drop), -drop, -z - drop) - xp.log(scale)
     return xp.where(inside, result, xp.full_like(result, -xp.inf))
+
+
+def _drop(xp: Any, z: Array, gap: Array) -> Array:
+    """Return e^-z - e^-(z + gap) for gap >= 0: exactly 0 at gap 0, inf where it overflows.
+
+    The inner wheres keep the derivative of the branch that is not taken from being 0 * inf.
+    """
+    plain = -z < log(xp.finfo(z.dtype).max)
+    factor = -xp.expm1(-xp.where(plain, gap, xp.zeros_like(gap)))
+    product = xp.exp(-xp.where(plain, z, xp.zeros_like(z))) * factor
+    # Where e^-z alone overflows, it is combined with its factor in logarithms. At the bound itself the
+    # derivative e^-z is beyond the dtype, and left out.
+    combined = ~plain & (gap > 0)
+    log_factor = xp.log(-xp.expm1(-xp.where(combined, gap, xp.ones_like(gap))))
+    power = xp.exp(xp.where(combined, -z, xp.zeros_like(z)) + log_factor)
+    return xp.where(combined, power, product)
 
 
 def truncated_quantile(
@@ -286,8 +303,8 @@ def truncate(noise: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Ar
     r"""Map standard Gumbel noise to a draw of Gumbel(loc, scale) given that it is at most ``upper``.
 
     With $e^{-G} = E$ exponential, $\mu - \beta\log(e^{-b} + e^{-G})$ has the truncated law; written
-    $\mu - \beta\,\mathrm{logaddexp}(-b, -G)$ it never overflows. Source: Maddison, Tarlow and Minka (2014),
-    *A* Sampling*, appendix.
+    $\mu - \beta\,\mathrm{logaddexp}(-b, -G)$ it never overflows. The law is the one that top-down sampling
+    draws from: Maddison, Tarlow and Minka (2014), *A* Sampling*.
 
     Args:
         noise: standard Gumbel noise.

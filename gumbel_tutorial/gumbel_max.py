@@ -8,21 +8,31 @@ Source: Gumbel (1954); Yellott (1977); Maddison, Tarlow and Minka (2014), *A* Sa
 from gumbel_tutorial import gumbel
 from gumbel_tutorial.arrays import (
     Array,
+    cast,
     log_softmax,
     logsumexp,
     namespace,
     one_hot,
+    perturb,
     top_k,
     widen,
 )
-from gumbel_tutorial.checks import check_index, check_logits, check_noise, first_true
+from gumbel_tutorial.checks import (
+    check_batch,
+    check_category_axis,
+    check_index,
+    check_logits,
+    check_noise,
+    first_true,
+)
 
 
 def argmax_sample(logits: Array, noise: Array) -> Array:
     r"""Return $I = \arg\max_i (\ell_i + G_i)$, a draw from $\mathrm{softmax}(\ell)$.
 
     float16 and bfloat16 are added and compared in float32: in bfloat16 the maximum ties in 0.8 % of rows
-    at K = 64, and a tie always favours the first category.
+    at K = 64, and a tie always favours the first category. A common offset of the logits is subtracted
+    first, lest the noise lose its digits to it.
 
     Args:
         logits: shape ``(..., K)``; -inf excludes a category, which is then never drawn.
@@ -42,8 +52,7 @@ def argmax_sample(logits: Array, noise: Array) -> Array:
     """
     check_logits(logits)
     check_noise(noise, logits)
-    xp = namespace(logits=logits)
-    return xp.argmax(widen(logits) + widen(noise), axis=-1)
+    return namespace(logits=logits).argmax(perturb(logits, noise), axis=-1)
 
 
 def max_location(logits: Array) -> Array:
@@ -67,7 +76,7 @@ def max_location(logits: Array) -> Array:
         1.3862943611198906
     """
     check_logits(logits)
-    return logsumexp(logits)
+    return cast(logsumexp(widen(logits)), logits.dtype)
 
 
 def noise_given_index(logits: Array, index: Array, noise: Array) -> Array:
@@ -89,7 +98,8 @@ def noise_given_index(logits: Array, index: Array, noise: Array) -> Array:
 
     Raises:
         TypeError: as :func:`argmax_sample`; an index that is not an integer array.
-        ValueError: as :func:`argmax_sample`; an index outside 0 ... K-1 or of an excluded category.
+        ValueError: as :func:`argmax_sample`; an index outside 0 ... K-1, of an excluded category or
+            for another batch.
 
     Examples:
         >>> import numpy as np
@@ -97,11 +107,13 @@ def noise_given_index(logits: Array, index: Array, noise: Array) -> Array:
         >>> given.round(4).tolist()  # log 2 for the winner, less for the loser
         [0.5982, 0.6931]
     """
+    xp = namespace(logits=logits, index=index, noise=noise)
     check_logits(logits)
     check_noise(noise, logits)
     num_categories = logits.shape[-1]
     check_index(index, num_categories)
-    xp = namespace(logits=logits, index=index)
+    check_batch(index, "index", logits)
+    check_batch(index, "index", noise, "noise")
     wide = widen(logits)
     won = one_hot(index, num_categories, dtype=xp.bool)
     excluded = first_true(won & (wide == -xp.inf))
@@ -112,7 +124,7 @@ def noise_given_index(logits: Array, index: Array, noise: Array) -> Array:
     free = widen(noise)
     maximum = xp.sum(xp.where(won, free, xp.zeros_like(free)), axis=-1, keepdims=True)
     given = gumbel.truncate(free, maximum - log_prob)
-    return xp.astype(xp.where(won, maximum - log_prob, given), noise.dtype)
+    return cast(xp.where(won, maximum - log_prob, given), noise.dtype)
 
 
 def top_k_sample(logits: Array, noise: Array, k: int) -> Array:
@@ -141,7 +153,7 @@ def top_k_sample(logits: Array, noise: Array, k: int) -> Array:
     check_logits(logits)
     check_noise(noise, logits)
     _check_k(k, logits)
-    return top_k(widen(logits) + widen(noise), k)
+    return top_k(perturb(logits, noise), k)
 
 
 def top_k_log_prob(logits: Array, indices: Array) -> Array:
@@ -159,17 +171,19 @@ def top_k_log_prob(logits: Array, indices: Array) -> Array:
 
     Raises:
         TypeError: logits not floating or indices not integer arrays.
-        ValueError: as :func:`argmax_sample`; indices outside 0 ... K-1 or repeated.
+        ValueError: as :func:`argmax_sample`; indices outside 0 ... K-1, repeated or for another batch.
 
     Examples:
         >>> import numpy as np
         >>> round(float(np.exp(top_k_log_prob(np.log([0.6, 0.3, 0.1]), np.array([1, 0])))), 4)
         0.2571
     """
+    xp = namespace(logits=logits, indices=indices)
     check_logits(logits)
     num_categories = logits.shape[-1]
     check_index(indices, num_categories, "indices")
-    xp = namespace(logits=logits, indices=indices)
+    check_category_axis(indices, "indices")
+    check_batch(indices, "indices", logits, own_axes=1)
     wide = widen(logits)
     drawn = xp.zeros(wide.shape, dtype=xp.bool, device=wide.device)
     total = xp.zeros(wide.shape[:-1], dtype=wide.dtype, device=wide.device)
@@ -182,11 +196,14 @@ def top_k_log_prob(logits: Array, indices: Array) -> Array:
             )
         left = xp.where(drawn, -xp.inf, wide)
         logit = xp.sum(xp.where(chosen, wide, xp.zeros_like(wide)), axis=-1)
-        # An excluded category has probability 0, also when nothing but such is left.
-        normaliser = xp.where(logit > -xp.inf, logsumexp(left), xp.zeros_like(logit))
+        # An excluded category has probability 0, also when nothing but such is left: the derivative of
+        # that sum would be NaN.
+        possible = logit > -xp.inf
+        left = xp.where(possible[..., None], left, xp.zeros_like(left))
+        normaliser = xp.where(possible, logsumexp(left), xp.zeros_like(logit))
         total = total + (logit - normaliser)
         drawn = drawn | chosen
-    return xp.astype(total, logits.dtype)
+    return cast(total, logits.dtype)
 
 
 def _check_k(k: int, logits: Array) -> None:

@@ -5,8 +5,14 @@ from typing import Any
 import torch
 
 from gumbel_tutorial import concrete, noise
-from gumbel_tutorial.arrays import widen
-from gumbel_tutorial.checks import check_floating, check_logits, check_temperature
+from gumbel_tutorial.arrays import perturb, softmax, widen
+from gumbel_tutorial.checks import (
+    check_broadcasts_to,
+    check_floating,
+    check_logits,
+    check_temperature,
+    smallest_divisor,
+)
 
 
 def gumbel_softmax(
@@ -20,8 +26,9 @@ def gumbel_softmax(
 ) -> torch.Tensor:
     r"""Draw a relaxed categorical sample, a drop-in for ``torch.nn.functional.gumbel_softmax``.
 
-    Soft: $y = \mathrm{softmax}((\ell + G)/\tau)$. Hard: the one-hot vector of $\arg\max_i y_i$ in the forward
-    pass and the derivative of $y$ in the backward pass (straight-through; biased).
+    Soft: $y = \mathrm{softmax}((\ell + G)/\tau)$. Hard: the one-hot vector of $\arg\max_i(\ell_i + G_i)$ in
+    the forward pass, also where a high temperature rounds the entries of $y$ to ties, and the derivative
+    of $y$ in the backward pass (straight-through; biased).
     Source: Jang, Gu and Poole (2017), equation 2 and section 2.2; Maddison, Mnih and Teh (2017).
 
     It works under autocast, ``torch.compile``, ``torch.func.grad`` and ``torch.func.vmap`` (with
@@ -42,7 +49,8 @@ def gumbel_softmax(
     Raises:
         TypeError: ``logits`` is not a floating tensor, ``mask`` is not boolean.
         ValueError: NaN, +inf, or a row without an open category among the logits; a ``tau`` that is not
-            positive or has more than one value a row; a generator on another device.
+            positive, has more than one value a row or does not broadcast to ``logits``; a mask that does
+            not; a generator or a mask on another device.
 
     Examples:
         >>> generator = torch.Generator().manual_seed(0)
@@ -56,11 +64,15 @@ def gumbel_softmax(
     if mask is not None:
         working = _exclude(working, mask)
     check_logits(working, axis=dim)
-    check_temperature(tau, working, "tau", axis=dim)
+    check_temperature(tau, working, "tau", axis=dim, least=smallest_divisor(working))
+    if isinstance(tau, torch.Tensor):
+        check_broadcasts_to(tau, "tau", working)
     gumbels = noise.gumbel_like(working, generator=generator)
-    relaxed = concrete._relax(working, gumbels, tau, dim)
+    perturbed = perturb(working, gumbels, axis=dim)
+    relaxed = softmax(concrete._scale(perturbed, tau, axis=dim), axis=dim)
     if hard:
-        relaxed = straight_through(relaxed, dim=dim)
+        index = perturbed.argmax(dim, keepdim=True)
+        relaxed = _one_hot_forward(relaxed, index, dim)
     return relaxed.to(logits.dtype)
 
 
@@ -81,7 +93,12 @@ def straight_through(relaxed: torch.Tensor, dim: int = -1) -> torch.Tensor:
         >>> straight_through(torch.tensor([0.2, 0.5, 0.3])).tolist()
         [0.0, 1.0, 0.0]
     """
-    index = relaxed.argmax(dim, keepdim=True)
+    return _one_hot_forward(relaxed, relaxed.argmax(dim, keepdim=True), dim)
+
+
+def _one_hot_forward(
+    relaxed: torch.Tensor, index: torch.Tensor, dim: int
+) -> torch.Tensor:
     one_hot = torch.zeros_like(relaxed).scatter(dim, index, 1.0)
     return one_hot + (relaxed - relaxed.detach())
 
@@ -90,8 +107,9 @@ def _exclude(logits: torch.Tensor, mask: Any) -> torch.Tensor:
     if not (isinstance(mask, torch.Tensor) and mask.dtype == torch.bool):
         kind = getattr(mask, "dtype", type(mask).__name__)
         raise TypeError(f"mask must be a boolean tensor, got {kind}")
-    try:
-        return logits.masked_fill(~mask, -torch.inf)
-    except RuntimeError:
-        shapes = f"{tuple(logits.shape)}, got shape {tuple(mask.shape)}"
-        raise ValueError(f"mask must broadcast to logits of shape {shapes}") from None
+    check_broadcasts_to(mask, "mask", logits)
+    if mask.device != logits.device:
+        raise ValueError(
+            f"mask must be on device {logits.device}, got one on {mask.device}"
+        )
+    return logits.masked_fill(~mask, -torch.inf)

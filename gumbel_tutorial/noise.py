@@ -47,6 +47,7 @@ def uniform(
 
     Raises:
         TypeError: ``generator`` or ``dtype`` is of another kind.
+        ValueError: a negative size.
 
     Examples:
         >>> uniform(2, generator=np.random.default_rng(0)).round(4).tolist()
@@ -102,8 +103,11 @@ def logistic(
         >>> logistic(2, generator=np.random.default_rng(0)).round(4).tolist()
         [-3.536, -6.1077]
     """
-    first, second = (gumbel(shape, generator=generator, dtype=dtype) for _ in range(2))
-    return first - second
+    name = _dtype_name(dtype, generator)
+    first, second = (
+        gumbel(shape, generator=generator, dtype=_wide(name)) for _ in range(2)
+    )
+    return _cast(first - second, name)
 
 
 def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
@@ -137,10 +141,10 @@ def _check_torch_generator(generator: Any, device: Any) -> None:
         raise TypeError(
             f"generator must be a torch.Generator, got {type(generator).__name__}"
         )
-    if generator.device != device:
-        raise ValueError(
-            f"generator must be on device {device}, got one on {generator.device}"
-        )
+    own = generator.device
+    # A generator made for "cuda" names no index: it draws on the current device of that type.
+    if own.type != device.type or own.index not in (None, device.index):
+        raise ValueError(f"generator must be on device {device}, got one on {own}")
 
 
 def _is_torch_generator(generator: object) -> bool:
@@ -173,13 +177,21 @@ def _dtype_name(dtype: Any, generator: Any) -> str:
     return name
 
 
+def _check_shape(shape: Any) -> None:
+    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"shape must not be negative, got {shape}")
+
+
 def _uniform64(shape: Any, generator: Any) -> Array:
+    _check_shape(shape)
     if isinstance(generator, np.random.Generator):
         return np.asarray(generator.random(shape))
     return _torch_uniform64(shape, generator, generator.device)
 
 
 def _exponential64(shape: Any, generator: Any) -> Array:
+    _check_shape(shape)
     if isinstance(generator, np.random.Generator):
         # The float64 ziggurat resolves small values; the float32 one returns 0 in 2^-23 of draws.
         draws = np.asarray(generator.standard_exponential(shape))
@@ -189,6 +201,9 @@ def _exponential64(shape: Any, generator: Any) -> Array:
 
 def _torch_uniform64(shape: Any, generator: Any, device: Any) -> Array:
     torch = sys.modules["torch"]
+    if generator is None:
+        # Naming no generator picks the overload that torch.compile can give a varying shape.
+        return torch.rand(shape, device=device, dtype=torch.float64)
     return torch.rand(shape, generator=generator, device=device, dtype=torch.float64)
 
 
@@ -199,8 +214,13 @@ def _torch_exponential64(shape: Any, generator: Any, device: Any) -> Array:
 
 
 def _gumbel(draws: Array, name: str) -> Array:
-    wide = _cast(draws, name if name in ("float64", "float32") else "float32")
-    return _cast(-(wide.log() if is_torch(wide) else np.log(wide)), name)
+    """Return -log of draws that nobody else holds, so that torch may work in place."""
+    wide = _cast(draws, _wide(name))
+    return _cast(wide.log_().neg_() if is_torch(wide) else -np.log(wide), name)
+
+
+def _wide(name: str) -> str:
+    return name if name in ("float64", "float32") else "float32"
 
 
 def _round_inside(draws: Array, name: str, *, below: float) -> Array:

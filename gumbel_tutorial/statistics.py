@@ -6,8 +6,12 @@ These take NumPy arrays. Everything that scipy has is scipy's.
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gumbel_tutorial.checks import check_index
+
 # Below five expected counts the chi-square approximation is off, and a test has no power anyway.
 _LEAST_EXPECTED_COUNT = 5
+# A law that was rounded to float32 misses one by some 1e-7.
+_TOLERANCE = 1e-6
 
 
 def standard_error(samples: ArrayLike, *, axis: int = 0) -> np.ndarray:
@@ -35,11 +39,17 @@ def standard_error(samples: ArrayLike, *, axis: int = 0) -> np.ndarray:
 def frequencies(index: ArrayLike, num_categories: int) -> np.ndarray:
     """Return the share of each category among drawn indices of any shape.
 
+    Raises:
+        TypeError: indices that are not integers.
+        ValueError: an index outside 0 ... K-1.
+
     Examples:
         >>> frequencies([0, 2, 2, 2], 3).tolist()
         [0.25, 0.0, 0.75]
     """
-    counts = np.bincount(np.asarray(index).reshape(-1), minlength=num_categories)
+    index = np.asarray(index)
+    check_index(index, num_categories)
+    counts = np.bincount(index.reshape(-1), minlength=num_categories)
     return counts / counts.sum()
 
 
@@ -61,7 +71,8 @@ def chi_square_p_value(counts: ArrayLike, probs: ArrayLike) -> float:
         probs: the law under test; categories of probability 0 must have no counts.
 
     Raises:
-        ValueError: a category with fewer than five expected counts, for which the test does not hold.
+        ValueError: probabilities that do not sum to one; a category with fewer than five expected counts,
+            for which the test does not hold.
 
     Examples:
         >>> round(chi_square_p_value([60, 40], [0.5, 0.5]), 4)
@@ -70,9 +81,12 @@ def chi_square_p_value(counts: ArrayLike, probs: ArrayLike) -> float:
     from scipy.stats import chisquare
 
     counts, probs = np.asarray(counts), np.asarray(probs, dtype=float)
+    total = probs.sum()
+    if not abs(total - 1) <= _TOLERANCE:
+        raise ValueError(f"probs must sum to one, got {total:.6g}")
     if counts[probs == 0].any():
         return 0.0
-    counts, expected = counts[probs > 0], probs[probs > 0] / probs.sum() * counts.sum()
+    counts, expected = counts[probs > 0], probs[probs > 0] / total * counts.sum()
     if expected.min() < _LEAST_EXPECTED_COUNT:
         raise ValueError(
             f"counts must be expected at least {_LEAST_EXPECTED_COUNT} times in every category, "

@@ -40,7 +40,7 @@ def exponential(
         rate: r > 0, per step.
         start: $\tau_0 > 0$.
         floor: $\tau_{\min}$, in (0, start].
-        every: N, at least 1: the temperature moves every N steps.
+        every: N, a whole number of at least 1: the temperature moves every N steps.
 
     Raises:
         ValueError: an argument outside its range.
@@ -57,6 +57,7 @@ def exponential(
         (every, "every"),
     ):
         check_positive(value, name)
+    _check_whole(every, "every")
     if floor > start:
         raise ValueError(f"floor must be at most start = {start}, got {floor}")
     return max(floor, start * math.exp(-rate * (step // every * every)))
@@ -67,7 +68,7 @@ def linear(step: int, *, steps: int, start: float = 1.0, end: float = 0.5) -> fl
 
     Args:
         step: t, from 0.
-        steps: the length of the line, at least 1.
+        steps: the length of the line, a whole number of at least 1.
         start: $\tau_0 > 0$.
         end: $\tau_1 > 0$.
 
@@ -78,7 +79,7 @@ def linear(step: int, *, steps: int, start: float = 1.0, end: float = 0.5) -> fl
         >>> [linear(step, steps=4) for step in (0, 2, 4, 8)]
         [1.0, 0.75, 0.5, 0.5]
     """
-    return start + (end - start) * _progress(step, steps, start, end)
+    return _between(start, end, _progress(step, steps, start, end))
 
 
 def cosine(step: int, *, steps: int, start: float = 1.0, end: float = 0.5) -> float:
@@ -91,17 +92,28 @@ def cosine(step: int, *, steps: int, start: float = 1.0, end: float = 0.5) -> fl
         >>> [cosine(step, steps=4) for step in (0, 2, 4, 8)]
         [1.0, 0.75, 0.5, 0.5]
     """
-    wave = (1 + math.cos(math.pi * _progress(step, steps, start, end))) / 2
-    return end + (start - end) * wave
+    wave = (1 - math.cos(math.pi * _progress(step, steps, start, end))) / 2
+    return _between(start, end, wave)
+
+
+def _between(start: float, end: float, share: float) -> float:
+    # Exactly start at 0 and end at 1, however far apart: end - start would lose the smaller one.
+    return start * (1 - share) + end * share
 
 
 def _progress(step: int, steps: int, start: float, end: float) -> float:
     _check_step(step)
     for value, name in ((steps, "steps"), (start, "start"), (end, "end")):
         check_positive(value, name)
+    _check_whole(steps, "steps")
     return min(step / steps, 1.0)
 
 
 def _check_step(step: int) -> None:
-    if step < 0:
+    if not step >= 0:  # NaN included
         raise ValueError(f"step must not be negative, got {step}")
+
+
+def _check_whole(value: float, name: str) -> None:
+    if value != int(value):
+        raise ValueError(f"{name} must be a whole number, got {value}")

@@ -61,6 +61,26 @@ def test_one_hot_marks_its_index(to_array):
     np.testing.assert_array_equal(hot.sum(-1), 1)
 
 
+def test_one_hot_takes_an_index_of_any_integer_dtype(to_array):
+    for dtype in ("uint8", "int8", "int32"):
+        hot = np.asarray(arrays.one_hot(to_array([5, 0], dtype=dtype), 300))
+        assert hot.sum(-1).tolist() == [1, 1]
+        assert hot.argmax(-1).tolist() == [5, 0]
+
+
+def test_a_perturbed_logit_keeps_the_noise_below_a_common_offset(to_array):
+    logits = to_array([1e7, 1e7 + 1, -np.inf], dtype="float32")
+    draws = to_array([0.3, 0.1, 0.2], dtype="float32")
+    perturbed = np.asarray(arrays.perturb(logits, draws))
+    np.testing.assert_allclose(perturbed, [-0.7, 0.1, -np.inf], rtol=1e-6)
+
+
+def test_the_derivative_of_a_shift_below_the_largest_is_that_of_no_shift():
+    values = torch.tensor([1.0, 3.0, 3.0], requires_grad=True)
+    (arrays.below_largest(values) * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert values.grad.tolist() == [1.0, 2.0, 3.0]
+
+
 def test_one_hot_takes_the_default_dtype_of_its_library():
     assert arrays.one_hot(np.array([1]), 2).dtype == np.float64
     assert arrays.one_hot(torch.tensor([1]), 2).dtype == torch.float32

@@ -55,6 +55,62 @@ def test_entropy_and_kl_pass_gradcheck_and_stay_finite_at_an_excluded_category(
     assert masked.grad.isfinite().all()
 
 
+def test_kl_is_infinite_also_where_the_share_rounds_to_zero(to_array):
+    logits, other = to_array([[0.0, -1000.0]] * 2), to_array([[0.0, -np.inf], [0, 0]])
+    divergence = np.asarray(categorical.kl(logits, other))
+    assert divergence[0] == np.inf
+    assert divergence[1] == pytest.approx(np.log(2))
+
+
+def test_an_infinite_kl_leaves_the_gradient_of_the_other_rows_finite():
+    logits = torch.tensor([[0.0, -1000.0], [0.0, -1.0]], requires_grad=True)
+    other = torch.tensor([[0.0, -torch.inf], [0.0, 1.0]], requires_grad=True)
+    for gradient in torch.autograd.grad(
+        categorical.kl(logits, other)[1], (logits, other)
+    ):
+        assert gradient.isfinite().all()
+        assert (gradient[0] == 0).all()
+        assert (gradient[1] != 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_the_float32_result_rounded_once(dtype, torch_generator):
+    kind = getattr(torch, dtype)
+    logits, other = torch.randn(2, 50, 7, generator=torch_generator).to(kind)
+    for function in (categorical.probs, categorical.log_probs, categorical.entropy):
+        assert torch.equal(function(logits), function(logits.float()).to(kind))
+    exact = categorical.kl(logits.float(), other.float())
+    assert torch.equal(categorical.kl(logits, other), exact.to(kind))
+
+
+def test_many_categories_keep_their_share_in_half_precision():
+    shares = categorical.probs(np.zeros(70_000, np.float16))
+    assert shares.dtype == np.float16
+    assert (shares > 0).all()
+    assert float(categorical.entropy(np.zeros(70_000, np.float16))) > 11
+
+
+def test_one_hot_vectors_are_the_corners_of_the_simplex(to_array):
+    hot = categorical.one_hot(to_array([[2, 0], [1, 1]], dtype="int64"), 3)
+    np.testing.assert_array_equal(np.asarray(hot), np.eye(3)[[[2, 0], [1, 1]]])
+    index = to_array([0], dtype="int64")
+    assert categorical.one_hot(index, 2, dtype=index.dtype).tolist() == [[1, 0]]
+    with pytest.raises(ValueError, match=r"index must lie in 0 \.\.\. 2, got 3"):
+        categorical.one_hot(to_array([0, 3], dtype="int64"), 3)
+    with pytest.raises(TypeError, match="index must have an integer dtype"):
+        categorical.one_hot(to_array([0.0]), 3)
+
+
+def test_two_libraries_are_refused_by_name():
+    with pytest.raises(TypeError, match="logits and other_logits must come from one"):
+        categorical.kl(np.zeros(2), torch.zeros(2))
+    with pytest.raises(TypeError, match="logits and uniform must come from one"):
+        categorical.inverse_cdf_sample(np.zeros(2), torch.full((2,), 0.5))
+    table = categorical.alias_table(np.zeros(2))
+    with pytest.raises(TypeError, match="table and uniform must come from one"):
+        categorical.alias_sample(table, torch.full((2,), 0.5))
+
+
 def test_kl_refuses_another_number_of_categories(to_array):
     with pytest.raises(
         ValueError, match="other_logits must have one entry for each of the 3"
@@ -141,3 +197,11 @@ def test_an_alias_table_has_one_law():
         ValueError, match=r"logits must have one axis, got shape \(2, 3\)"
     ):
         categorical.alias_table(np.zeros((2, 3)))
+
+
+def test_uniforms_of_another_kind_or_batch_are_refused(to_array, example_logits):
+    for sampler in SAMPLERS.values():
+        with pytest.raises(TypeError, match="uniform must be a NumPy array or a torch"):
+            sampler(to_array(example_logits), 0.5)
+    with pytest.raises(ValueError, match="uniform must broadcast against the batch of"):
+        categorical.inverse_cdf_sample(to_array(np.zeros((2, 3))), to_array([0.5] * 3))

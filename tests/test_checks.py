@@ -52,14 +52,36 @@ def test_integer_logits_are_a_type_error(to_array):
 def test_a_temperature_that_is_not_positive_is_refused_with_its_value(
     to_array, temperature
 ):
-    message = f"temperature must be positive, got {temperature}"
+    requirement = "positive and finite" if temperature == INF else "positive"
+    message = f"temperature must be {requirement}, got "
     logits = to_array([0.0, 1.0])
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"{message}{temperature}"):
         checks.check_temperature(temperature, logits)
-    with pytest.raises(
-        ValueError, match=f"temperature must be positive, got {float(temperature)}"
-    ):
+    with pytest.raises(ValueError, match=f"{message}{float(temperature)}"):
         checks.check_temperature(to_array([temperature]), logits)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_divisor_that_rounds_to_nothing_is_refused(to_array, dtype):
+    least = checks.smallest_divisor(to_array([0.0, 1.0], dtype))
+    checks.check_positive(2e-38, "temperature", least=least)
+    for bad in (1e-39, to_array([1.0, 1e-39])):
+        with pytest.raises(
+            ValueError, match="temperature must be at least 1.175e-38, got 1e-39"
+        ):
+            checks.check_positive(bad, "temperature", least=least)
+
+
+def test_a_number_is_refused_where_an_array_is_needed():
+    for check in (checks.check_floating, checks.check_open_unit_interval):
+        with pytest.raises(
+            TypeError, match="noise must be a NumPy array or a torch tensor, got float"
+        ):
+            check(0.5, "noise")
+    with pytest.raises(
+        TypeError, match="index must be a NumPy array or a torch tensor, got int"
+    ):
+        checks.check_index(1, 3)
 
 
 def test_a_temperature_of_one_value_a_category_is_refused(to_array):
@@ -109,11 +131,60 @@ def test_points_outside_the_open_simplex_are_refused(to_array, point, message):
         checks.check_open_simplex(to_array(point), "relaxed")
 
 
+def test_logarithms_of_points_outside_the_simplex_are_refused(to_array):
+    with pytest.raises(
+        ValueError, match="x must have logsumexp 0 in every row, got 1.09"
+    ):
+        checks.check_log_simplex(to_array([[0.0, -800.0], [0.0, np.log(2)]]), "x")
+    with pytest.raises(ValueError, match="x must be finite, got -inf at index"):
+        checks.check_log_simplex(to_array([0.0, -INF]), "x")
+    # A sample that was rounded to float32 is still a sample in float64.
+    rounded = np.log(np.full(1000, 1e-3)).astype(np.float32)
+    checks.check_log_simplex(to_array(rounded), "x")
+    checks.check_open_simplex(to_array(np.exp(rounded)), "x")
+
+
+def test_a_temperature_names_the_array_that_it_belongs_to(to_array):
+    with pytest.raises(
+        ValueError, match=r"got shape \(2,\) for relaxed of shape \(3, 2\)"
+    ):
+        checks.check_temperature(
+            to_array(np.ones(2)), to_array(np.zeros((3, 2))), logits_name="relaxed"
+        )
+
+
+def test_a_batch_that_does_not_fit_is_refused_by_name(to_array):
+    logits = to_array(np.zeros((4, 3)))
+    checks.check_batch(to_array(np.zeros((5, 1))), "index", logits)
+    checks.check_batch(to_array(np.zeros((4, 2))), "indices", logits, own_axes=1)
+    with pytest.raises(
+        ValueError,
+        match=r"index must broadcast against the batch of logits of shape \(4, 3\), got shape \(5,\)",
+    ):
+        checks.check_batch(to_array(np.zeros(5)), "index", logits)
+
+
 def test_an_index_outside_the_categories_is_refused(to_array):
     with pytest.raises(ValueError, match=r"index must lie in 0 \.\.\. 2, got 3"):
         checks.check_index(to_array([0, 3], dtype="int64"), 3)
     with pytest.raises(TypeError, match="index must have an integer dtype"):
         checks.check_index(to_array([0.0]), 3)
+
+
+def test_a_mask_is_waited_for_once():
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Calls(TorchDispatchMode):
+        names = ()
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            self.names += (str(function),)
+            return function(*args, **(kwargs or {}))
+
+    mask = torch.tensor([False, False])
+    with Calls() as calls:
+        assert checks.first_true(mask) is None
+    assert sum("any" in name for name in calls.names) == 1
 
 
 def test_values_are_not_read_where_there_are_none():

@@ -172,6 +172,17 @@ def test_the_moment_generating_function_agrees_with_the_gamma_function(to_array)
     assert_close_to_exact(gumbel.moment_generating_function(to_array(t)), exact)
 
 
+@pytest.mark.parametrize("t", [-500.0, -1e5, -1e306])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_moment_generating_function_overflows_to_infinity(t, dtype, to_array):
+    if dtype == "float32" and t < -1e38:
+        pytest.skip("float32 has no such number")
+    assert float(gumbel.moment_generating_function(to_array(t, dtype))) == np.inf
+    assert np.asarray(
+        gumbel.moment_generating_function(to_array([t, 0.0], dtype))
+    ).tolist() == [np.inf, 1.0]
+
+
 @pytest.mark.parametrize("t", [1.0, 2.0])
 def test_the_moment_generating_function_is_refused_where_it_is_infinite(t):
     with pytest.raises(ValueError, match=r"scale \* t must be below 1, got"):
@@ -191,6 +202,21 @@ def test_derivatives_of_the_log_density_pass_gradcheck(torch_generator):
     torch.autograd.gradcheck(
         lambda x, m, s: gumbel.truncate(x, m + 0.3, m, s.exp()), inputs
     )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("bound", [-800.0, -86.0, -20.0, 0.0, 30.0])
+def test_the_truncated_log_density_has_a_derivative_at_its_bound(bound, dtype):
+    kind = getattr(torch, dtype)
+    draws = gumbel.truncate(torch.tensor([1.0, 2.0, 800.0], dtype=kind), bound)
+    assert (draws == bound).any()
+    draws.requires_grad_()
+    gumbel.truncated_log_density(draws, bound).sum().backward()
+    assert draws.grad.isfinite().all()
+    # Of -x - e^-x, where the second term is a number of the dtype.
+    expected = -1 + torch.exp(-draws.detach())
+    expected = torch.where(expected.isfinite(), expected, -torch.ones(3, dtype=kind))
+    torch.testing.assert_close(draws.grad, expected)
 
 
 BOUNDS = [-800.0, -700.0, -30.0, -2.0, 0.0, 2.0, 30.0, 800.0]

@@ -78,6 +78,24 @@ def test_an_all_masked_row_is_an_error_that_names_the_row(to_array):
             call()
 
 
+@pytest.mark.parametrize("offset", [1e7, -1e7])
+def test_a_common_offset_costs_the_noise_nothing(offset, generator, to_array):
+    logits = to_array(np.full(3, offset), dtype="float32")
+    draws = np.asarray(noise.gumbel((DRAWS, 3), generator=generator, dtype="float32"))
+    index = gumbel_max.argmax_sample(logits, to_array(draws, dtype="float32"))
+    assert p_value(index, [1 / 3] * 3) > FAILURE_RATE
+    ordered = gumbel_max.top_k_sample(logits, to_array(draws, dtype="float32"), 2)
+    assert p_value(np.asarray(ordered)[:, 1], [1 / 3] * 3) > FAILURE_RATE
+    # The twin: added to the offset itself, the noise is rounded to whole numbers, and ties.
+    tied = (np.full(3, offset, dtype=np.float32) + draws).argmax(-1)
+    assert p_value(tied, [1 / 3] * 3) < FAILURE_RATE
+
+
+def test_the_location_of_the_maximum_is_rounded_once():
+    many = np.zeros(70_000, np.float16)
+    assert gumbel_max.max_location(many) == np.float16(np.log(70_000))
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_logits_are_compared_in_float32(dtype, torch_generator):
     kind = getattr(torch, dtype)
@@ -247,6 +265,30 @@ def test_the_log_probability_of_an_order_passes_gradcheck(torch_generator):
     )
     indices = torch.tensor([[3, 1, 0], [0, 1, 2]])
     torch.autograd.gradcheck(lambda x: gumbel_max.top_k_log_prob(x, indices), [logits])
+
+
+def test_an_excluded_category_spoils_the_gradient_of_no_other_row():
+    logits = torch.tensor([[0.0, -torch.inf], [0.0, 0.0]], requires_grad=True)
+    order = torch.tensor([[0, 1], [1, 0]])
+    gumbel_max.top_k_log_prob(logits, order)[1].backward()
+    assert logits.grad.tolist() == [[0.0, 0.0], [-0.5, 0.5]]
+
+
+def test_winners_that_fit_no_batch_are_refused_by_name(to_array):
+    logits, draws = to_array(np.zeros((4, 3))), to_array(np.zeros((4, 3)))
+    five = to_array(np.zeros(5), dtype="int64")
+    with pytest.raises(ValueError, match="index must broadcast against the batch of l"):
+        gumbel_max.noise_given_index(logits, five, draws)
+    with pytest.raises(ValueError, match="index must broadcast against the batch of n"):
+        gumbel_max.noise_given_index(logits[0], five, draws)
+    with pytest.raises(
+        TypeError, match="index must be a NumPy array or a torch tensor"
+    ):
+        gumbel_max.noise_given_index(logits, 1, draws)
+    with pytest.raises(ValueError, match="indices must broadcast against the batch of"):
+        gumbel_max.top_k_log_prob(logits, five[:, None])
+    with pytest.raises(ValueError, match=r"indices must have axis -1, got shape \(\)"):
+        gumbel_max.top_k_log_prob(logits[0], five[0, ...])
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,28 @@ def test_half_precision_is_the_float32_sample_rounded_once(dtype):
     )
 
 
+def test_a_hard_sample_has_no_ties_where_the_relaxed_one_is_flat():
+    logits = torch.zeros(100_000, 10)
+    hard = gumbel_softmax(logits, 1e7, hard=True, generator=seeded())
+    counts = np.bincount(hard.argmax(-1), minlength=10)
+    assert statistics.chi_square_p_value(counts, [0.1] * 10) > FAILURE_RATE
+    # The twin: the first of the tied entries of the relaxed sample.
+    soft = gumbel_softmax(logits, 1e7, generator=seeded())
+    tied = np.bincount(straight_through(soft).argmax(-1), minlength=10)
+    assert statistics.chi_square_p_value(tied, [0.1] * 10) < FAILURE_RATE
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_extreme_logits_and_temperatures_make_no_nan(hard):
+    far = gumbel_softmax(torch.tensor([1e38, 0.0]), 0.1, hard, generator=seeded())
+    assert far.tolist() == [1.0, 0.0]
+    cold = gumbel_softmax(torch.zeros(1000, 3), 2e-38, hard, generator=seeded())
+    assert (cold.sum(-1) == 1).all()
+    for tau in (1e-39, torch.tensor(1e-50, dtype=torch.float64)):
+        with pytest.raises(ValueError, match="tau must be at least 1.175e-38, got 1e-"):
+            gumbel_softmax(torch.zeros(3), tau, hard)
+
+
 def test_the_hard_gradient_is_the_soft_gradient():
     logits = torch.randn(
         4, 3, dtype=torch.float64, generator=seeded(), requires_grad=True
@@ -171,6 +193,17 @@ def test_it_compiles_as_one_graph(hard, backend):
     assert statistics.chi_square_p_value(counts, [1 / 3] * 3) > FAILURE_RATE
     (sample**2).sum().backward()
     assert logits.grad.isfinite().all()
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("dynamic", [None, True])
+def test_compiled_code_takes_another_batch_size(hard, dynamic):
+    compiled = torch.compile(
+        gumbel_softmax, backend="eager", fullgraph=True, dynamic=dynamic
+    )
+    for size in (4, 5, 7):
+        assert compiled(torch.zeros(size, 3), 0.5, hard).shape == (size, 3)
 
 
 @pytest.mark.usefixtures("fresh_compiler")
@@ -282,6 +315,26 @@ def test_shapes_at_the_edge():
             {"tau": torch.ones(3)},
             ValueError,
             "tau must have size 1 on the category axis -1",
+        ),
+        (
+            {"tau": torch.ones(5, 1)},
+            ValueError,
+            "tau must broadcast against logits of shape (2, 3), got shape (5, 1)",
+        ),
+        (
+            {"tau": torch.ones(5, 1), "logits": torch.zeros(3)},
+            ValueError,
+            "tau must broadcast to logits of shape (3,), got shape (5, 1)",
+        ),
+        (
+            {"mask": torch.ones(2, 2, 3, dtype=torch.bool)},
+            ValueError,
+            "mask must broadcast to logits of shape (2, 3), got shape (2, 2, 3)",
+        ),
+        (
+            {"mask": torch.ones(3, dtype=torch.bool, device="meta")},
+            ValueError,
+            "mask must be on device cpu, got one on meta",
         ),
         (
             {"tau": "1"},

@@ -157,6 +157,15 @@ def test_half_precision_is_the_float32_draw_rounded_once(dtype):
     assert torch.equal(draw(dtype), draw("float32").to(getattr(torch, dtype)))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_logistic_noise_is_rounded_once_too(dtype):
+    def draw(kind):
+        generator = torch.Generator().manual_seed(1)
+        return noise.logistic(10_000, generator=generator, dtype=kind)
+
+    assert torch.equal(draw(dtype), draw("float32").to(getattr(torch, dtype)))
+
+
 def test_the_same_seed_gives_the_same_draws():
     for make in (
         np.random.default_rng,
@@ -220,3 +229,29 @@ def test_a_dtype_that_numpy_cannot_draw_is_a_type_error(dtype, rng):
 def test_an_integer_dtype_is_a_type_error_in_torch(torch_generator):
     with pytest.raises(TypeError, match="dtype must be one of .* in torch, got int64"):
         noise.uniform(3, generator=torch_generator, dtype=torch.int64)
+
+
+def test_a_negative_size_is_refused(generator):
+    for shape in (-1, (2, -3)):
+        for name in LAWS:
+            with pytest.raises(ValueError, match="shape must not be negative, got"):
+                getattr(noise, name)(shape, generator=generator)
+
+
+def test_a_generator_without_an_index_serves_every_device_of_its_type(monkeypatch):
+    class Stub:
+        """A generator of a device that this machine need not have."""
+
+        def __init__(self, device):
+            self.device = torch.device(device)
+
+    monkeypatch.setattr(
+        noise, "_is_torch_generator", lambda value: isinstance(value, Stub)
+    )
+    for own in ("cuda", "cuda:1"):
+        noise._check_torch_generator(Stub(own), torch.device("cuda:1"))
+    for own in ("cuda:0", "cpu"):
+        with pytest.raises(
+            ValueError, match=f"generator must be on device cuda:1, got one on {own}"
+        ):
+            noise._check_torch_generator(Stub(own), torch.device("cuda:1"))

@@ -26,6 +26,11 @@ def test_frequencies_count_every_category():
     assert statistics.frequencies([[0, 3], [3, 3]], 5).tolist() == [0.25, 0, 0, 0.75, 0]
 
 
+def test_an_index_beyond_the_categories_has_no_share():
+    with pytest.raises(ValueError, match=r"index must lie in 0 \.\.\. 2, got 5"):
+        statistics.frequencies([5], 3)
+
+
 def test_total_variation_is_the_largest_gap_of_any_event(rng):
     p, q = rng.dirichlet(np.ones(4), 2)
     events = (np.arange(16)[:, None] >> np.arange(4)) & 1
@@ -53,3 +58,9 @@ def test_a_test_without_power_is_refused():
         ValueError, match="expected at least 5 times in every category, got 1"
     ):
         statistics.chi_square_p_value([99, 1], [0.99, 0.01])
+
+
+@pytest.mark.parametrize("probs", [[0.3, 0.2], [0.6, 0.5], [np.nan, 0.5]])
+def test_probabilities_that_do_not_sum_to_one_are_refused(probs):
+    with pytest.raises(ValueError, match=f"probs must sum to one, got {sum(probs):g}"):
+        statistics.chi_square_p_value([60, 40], probs)

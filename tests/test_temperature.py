@@ -29,9 +29,15 @@ def test_the_exponential_schedule_moves_every_n_steps_alone():
 def test_ramps_hit_both_ends_and_stay(schedule):
     values = [schedule(step, steps=10, start=2.0, end=0.1) for step in range(15)]
     assert values[0] == 2.0
-    assert values[10:] == pytest.approx([0.1] * 5)
+    assert values[10:] == [0.1] * 5
     assert values == sorted(values, reverse=True)
     assert schedule(5, steps=10, start=2.0, end=0.1) == pytest.approx(1.05)
+
+
+@pytest.mark.parametrize("schedule", [temperature.linear, temperature.cosine])
+def test_a_small_end_is_not_lost_beside_a_large_start(schedule):
+    assert schedule(4, steps=4, start=1.0, end=1e-17) == 1e-17
+    assert schedule(0, steps=4, start=1e-17, end=1.0) == 1e-17
 
 
 def test_the_cosine_is_slower_than_the_line_at_the_start():
@@ -65,6 +71,18 @@ def test_a_constant_is_constant():
             "every must be positive, got 0",
         ),
         (lambda: temperature.linear(0, steps=0), "steps must be positive, got 0"),
+        (
+            lambda: temperature.linear(math.nan, steps=4),
+            "step must not be negative, got nan",
+        ),
+        (
+            lambda: temperature.cosine(0, steps=2.5),
+            "steps must be a whole number, got 2.5",
+        ),
+        (
+            lambda: temperature.exponential(0, rate=1.0, every=0.5),
+            "every must be a whole number, got 0.5",
+        ),
         (
             lambda: temperature.cosine(0, steps=5, end=-0.1),
             "end must be positive, got -0.1",
