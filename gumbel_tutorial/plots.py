@@ -1,7 +1,7 @@
 """The pictures of the book: one function a kind, (axes, arrays) to axes.
 
 A function draws and labels what it is given. It computes no statistic, makes no figure, sets no title: the
-caption is the title. Colours keep their order in grey print, and line styles differ as well.
+caption is the title. Lines differ in style as well as in colour, which grey print does not keep.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 INK, MUTED, FAINT = "#22272e", "#6b737c", "#c9ced4"
 COLOURS = ("#1f6fb2", "#d1622b", "#2e8b68", "#a04a8c", "#8a6d1d", "#5b6770")
-LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 
 STYLE = {
     "figure.dpi": 130,
@@ -57,12 +57,16 @@ def curves(
     Args:
         ax: where to draw.
         x: shape ``(n,)``.
-        ys: names and values of shape ``(n,)``.
+        ys: names and values of shape ``(n,)``, at most six.
         labelled: whether to name the lines at their ends, for names that do not collide there.
 
     Returns:
         The axes.
+
+    Raises:
+        ValueError: more lines than there are styles.
     """
+    _check_lines(ys, "ys")
     x = np.asarray(x)
     for (name, y), colour, style in zip(ys.items(), COLOURS, LINE_STYLES, strict=False):
         y = np.asarray(y)
@@ -84,6 +88,43 @@ def band(
     """Shade the region between two curves in the colour of the given order."""
     ax.fill_between(x, lower, upper, color=COLOURS[order], alpha=0.18, linewidth=0)
     return ax
+
+
+def plane(
+    ax: Axes,
+    paths: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    points: Mapping[str, tuple[float, float]],
+) -> Axes:
+    """Draw paths through the plane, a marker at each stop, and single points with their names.
+
+    Args:
+        ax: where to draw.
+        paths: names and pairs (x, y) of shape ``(n,)``, at most six.
+        points: names and pairs (x, y).
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: more paths than there are styles.
+    """
+    _check_lines(paths, "paths")
+    for (name, (x, y)), colour, style in zip(
+        paths.items(), COLOURS, LINE_STYLES, strict=False
+    ):
+        ax.plot(
+            x, y, color=colour, linestyle=style, marker="o", markersize=3, label=name
+        )
+    for name, (x, y) in points.items():
+        ax.plot(x, y, "D", color=INK, markersize=4)
+        ax.annotate(name, (x, y), (5, 3), textcoords="offset points", fontsize=9)
+    return ax
+
+
+def _check_lines(lines: Mapping[str, Any], name: str) -> None:
+    if len(lines) > len(LINE_STYLES):
+        most = f"at most {len(LINE_STYLES)} lines"
+        raise ValueError(f"{name} must hold {most}, got {len(lines)}")
 
 
 def steps(ax: Axes, x: ArrayLike, ys: ArrayLike, mean: ArrayLike) -> Axes:

@@ -112,12 +112,25 @@ def test_images_are_laid_out_in_rows_with_their_names(ax, rng):
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["first", "second"]
 
 
-def test_the_style_is_set_once_and_every_colour_differs_in_grey():
+def test_more_curves_than_styles_are_refused(ax):
+    x = np.arange(3)
+    plots.curves(ax, x, {str(i): x + i for i in range(6)})
+    assert len({str(line._dash_pattern) for line in ax.lines}) == 6
+    with pytest.raises(ValueError, match="ys must hold at most 6 lines, got 7"):
+        plots.curves(ax, x, {str(i): x + i for i in range(7)})
+
+
+def test_the_style_is_set():
     with mpl.rc_context():
         plots.use_style()
         assert mpl.rcParams["lines.linewidth"] == 2
-    grey = [
-        mpl.colors.to_rgb(c) @ np.array([0.299, 0.587, 0.114])
-        for c in plots.COLOURS[:3]
-    ]
-    assert min(np.abs(np.subtract.outer(grey, grey))[~np.eye(3, dtype=bool)]) > 0.04
+
+
+def test_a_plane_holds_paths_and_named_points(ax):
+    plots.plane(ax, {"a": ([0, 1], [2, 3])}, {"b": (0.5, 4)})
+    drawn = [line.get_xydata().tolist() for line in ax.lines]
+    assert drawn == [[[0, 2], [1, 3]], [[0.5, 4]]]
+    assert [text.get_text() for text in ax.texts] == ["b"]
+    assert ax.get_legend_handles_labels()[1] == ["a"]
+    with pytest.raises(ValueError, match="paths must hold at most 6 lines, got 7"):
+        plots.plane(ax, {str(i): ([0], [i]) for i in range(7)}, {})

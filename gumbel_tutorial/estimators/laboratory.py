@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from gumbel_tutorial.estimators.exact import exact
+from gumbel_tutorial.estimators.problems import Problem
 from gumbel_tutorial.estimators.protocol import Losses, Surrogate, check_count, repeat
 
 # The normal quantile of a two-sided 95 % interval.
@@ -79,6 +80,46 @@ def gradients(
     surrogate(f, leaf, generator=generator).sum().backward()
     assert leaf.grad is not None
     return leaf.grad
+
+
+def examine(
+    surrogate: Surrogate,
+    problem: Problem,
+    num_draws: int,
+    *,
+    generator: torch.Generator,
+) -> Measurement:
+    """Draw an estimator on a problem and compare it with the exact gradient there.
+
+    Arguments and errors are those of :func:`gradients` and :func:`measure`.
+    """
+    draws = gradients(
+        surrogate, problem.f, problem.logits, num_draws, generator=generator
+    )
+    return measure(draws, exact_gradient(problem.f, problem.logits))
+
+
+def count_evaluations(
+    surrogate: Surrogate, problem: Problem, *, generator: torch.Generator
+) -> tuple[int, int]:
+    """Return how often one estimate evaluates f, and how often the derivative of f in the sample.
+
+    Args:
+        surrogate: of the protocol, options already set.
+        problem: its f must close over nothing that is learned.
+        generator: draws the estimate.
+    """
+    values, slopes = [], []
+
+    def counted(sample: torch.Tensor) -> torch.Tensor:
+        losses = problem.f(sample)
+        values.append(losses.numel())
+        if losses.requires_grad:
+            losses.register_hook(lambda gradient: slopes.append(gradient.numel()))
+        return losses
+
+    gradients(surrogate, counted, problem.logits, 1, generator=generator)
+    return sum(values), sum(slopes)
 
 
 def measure(estimates: torch.Tensor, gradient: torch.Tensor) -> Measurement:

@@ -37,7 +37,7 @@ def _network(variables: int, num_categories: int, width: int) -> Problem:
     size = variables * num_categories
     first, second = normal(size, width), normal(width) / width**0.5
     return Problem(
-        lambda z: torch.tanh(z.flatten(-2) @ first.to(z)) @ second.to(z),
+        lambda z: (torch.tanh(z.flatten(-2) @ first.to(z)) @ second.to(z) - 1) ** 2,
         normal(variables, num_categories) / 2,
     )
 
@@ -64,4 +64,28 @@ PROBLEMS: Mapping[str, Problem] = {
         lambda z: _along_the_line(z).exp() + torch.tanh(4 * z[..., 1] - 3 * z[..., 3])
     ),
     "network": _network(variables=3, num_categories=4, width=8),
+}
+
+# The settings that the laboratory compares: a label, the estimator's name, its options.
+CONTESTANTS: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    "REINFORCE": ("reinforce", {}),
+    "REINFORCE, average": ("reinforce_moving_average", {}),
+    "RLOO, 2 samples": ("rloo", {"num_samples": 2}),
+    "RLOO, 4 samples": ("rloo", {"num_samples": 4}),
+    "unordered set, 2": ("unordered_set", {"num_samples": 2}),
+    "MuProp": ("muprop", {}),
+    "REBAR, 0.5": ("rebar", {"temperature": 0.5}),
+    "straight-through": ("straight_through", {}),
+    "DARN": ("darn", {}),
+    "ReinMax, ZGR": ("reinmax", {}),
+    "Gumbel-Softmax, 1": ("gumbel_softmax", {"temperature": 1.0}),
+    "Gumbel-Softmax, 0.5": ("gumbel_softmax", {"temperature": 0.5}),
+    "Gumbel-Softmax, 0.1": ("gumbel_softmax", {"temperature": 0.1}),
+    "ST Gumbel-S., 1": ("straight_through_gumbel_softmax", {"temperature": 1.0}),
+    "ST Gumbel-S., 0.5": ("straight_through_gumbel_softmax", {"temperature": 0.5}),
+    "ST Gumbel-S., 0.1": ("straight_through_gumbel_softmax", {"temperature": 0.1}),
+    "decoupled, 0.3 and 1": ("decoupled_straight_through", {}),
+    "Gumbel-Rao, 0.5": ("gumbel_rao", {"temperature": 0.5}),
+    "Gumbel-Rao, 0.1": ("gumbel_rao", {"temperature": 0.1}),
+    "gapped ST, 0.5": ("gapped_straight_through", {"temperature": 0.5}),
 }

@@ -5,7 +5,12 @@ import torch
 from estimator_checks import seeded
 
 from gumbel_tutorial import estimators
-from gumbel_tutorial.estimators.laboratory import exact_gradient, gradients, measure
+from gumbel_tutorial.estimators.laboratory import (
+    count_evaluations,
+    exact_gradient,
+    gradients,
+    measure,
+)
 from gumbel_tutorial.estimators.problems import PROBLEMS
 
 
@@ -76,3 +81,22 @@ def test_refusals():
             *(PROBLEMS["cubic"].f, torch.zeros(4), 0),
             generator=seeded(),
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "slopes"),
+    [
+        ("reinforce", 1, 0),
+        ("rloo", 2, 0),
+        ("unordered_set", 2, 0),
+        ("straight_through", 1, 1),
+        ("gumbel_rao", 1, 1),
+        ("muprop", 2, 1),
+        ("rebar", 3, 2),
+        ("exact", 64, 0),
+    ],
+)
+def test_evaluations_are_those_of_the_docstring(name, values, slopes):
+    surrogate = estimators.get(name).surrogate
+    counted = count_evaluations(surrogate, PROBLEMS["network"], generator=seeded())
+    assert counted == (values, slopes)
