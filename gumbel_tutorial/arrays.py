@@ -41,7 +41,7 @@ def namespace(**arguments: Array) -> Any:
     """
     libraries = {}
     for name, value in arguments.items():
-        if isinstance(value, (int, float)) and not isinstance(value, np.generic):
+        if isinstance(value, (int, float)):  # np.float64 is one, and goes with torch
             continue
         libraries[_library_of(name, value)] = name
     if len(libraries) > 1:

@@ -503,3 +503,10 @@ def test_the_density_in_log_space_names_its_own_argument(to_array):
         ValueError, match="log_relaxed must have logsumexp 0 in every ro"
     ):
         concrete.log_density_in_log_space(x + np.log(3), logits, 1.0)
+
+
+def test_a_temperature_from_a_numpy_grid_goes_with_torch():
+    logits, noise = torch.zeros(3), torch.tensor([0.0, 1.0, 2.0])
+    for temperature in np.geomspace(0.1, 1.0, 3):
+        expected = torch.softmax(noise / float(temperature), -1)
+        torch.testing.assert_close(concrete.relax(logits, noise, temperature), expected)
