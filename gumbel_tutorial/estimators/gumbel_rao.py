@@ -31,7 +31,7 @@ def gumbel_rao(
     another and much more biased estimator. The noise is drawn in log space, so that no logit is
     exponentiated.
     Source: Paulus, Maddison and Krause (2021), equation 9 and appendix A.
-    Biased, exactly as :func:`straight_through_gumbel_softmax` is; the variance falls with M. Cost: one
+    Biased, exactly as straight-through Gumbel-Softmax is; the variance falls with M. Cost: one
     evaluation of f and of its derivative, whatever M, and M cheap softmaxes.
 
     Args:

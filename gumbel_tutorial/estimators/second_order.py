@@ -55,7 +55,7 @@ def reinmax(
 
 
 def zgr(f: Losses, logits: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
-    r"""Estimate by half the sum of :func:`straight_through` and :func:`darn`.
+    r"""Estimate by half the sum of straight-through and DARN, both with the class probabilities.
 
     $\frac12\big(\pi\circ g + g_z z - g_z\pi - (\pi\cdot g)\,z\big)$ with $g = \nabla f(z)$, the limit of
     Gumbel-Rao as $\tau\to0$.

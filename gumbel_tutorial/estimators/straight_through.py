@@ -132,7 +132,7 @@ def straight_through_gumbel_softmax(
     r"""Estimate by $J_\tau(y)^\top\nabla f(z)$, z the one-hot vector of the relaxed sample y.
 
     Source: Jang, Gu and Poole (2017), section 2.2.
-    Biased, also as $\tau\to0$, where its mean is that of :func:`zgr`. Cost: one evaluation of f and of its
+    Biased, also as $\tau\to0$, where its mean is that of ZGR. Cost: one evaluation of f and of its
     derivative.
 
     Args:
