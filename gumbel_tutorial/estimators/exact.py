@@ -41,12 +41,12 @@ def exact(
     """
     logits = check_arguments(logits, generator)
     batch_ndim = batch_axes(f, logits)
-    states = all_states(logits, batch_ndim)
+    states = _all_states(logits, batch_ndim)
     losses = f(states)
     return (log_prob(logits, states, losses).exp() * losses).sum(0)
 
 
-def all_states(logits: torch.Tensor, batch_ndim: int) -> torch.Tensor:
+def _all_states(logits: torch.Tensor, batch_ndim: int) -> torch.Tensor:
     """Return every one-hot state of the variables, ``(states, *logits.shape)``."""
     variables, num_categories = logits.shape[batch_ndim:-1], logits.shape[-1]
     count = num_categories ** math.prod(variables)

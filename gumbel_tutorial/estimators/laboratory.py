@@ -25,9 +25,9 @@ class Figure:
         return format(self.value, spec)
 
     @property
-    def half_width(self) -> float:
-        """Half the length of the interval."""
-        return (self.high - self.low) / 2
+    def error(self) -> float:
+        """The distance from the value to the upper end of the interval, which nothing cuts off."""
+        return self.high - self.value
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,9 @@ PROBLEMS: Mapping[str, Problem] = {
 # The settings that the laboratory compares: a label, the estimator's name, its options.
 CONTESTANTS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "REINFORCE": ("reinforce", {}),
-    "REINFORCE, average": ("reinforce_moving_average", {}),
     "RLOO, 2 samples": ("rloo", {"num_samples": 2}),
     "RLOO, 4 samples": ("rloo", {"num_samples": 4}),
+    "RLOO, 16 samples": ("rloo", {"num_samples": 16}),
     "unordered set, 2": ("unordered_set", {"num_samples": 2}),
     "MuProp": ("muprop", {}),
     "REBAR, 0.5": ("rebar", {"temperature": 0.5}),

@@ -153,18 +153,18 @@ def vimco(
     logits = repeat(logits, num_samples)
     sample = draw(logits, generator)
     losses = f(sample)
-    bound = multi_sample_bound(losses)
+    bound = _multi_sample_bound(losses)
     others = (losses.sum(0) - losses) / (num_samples - 1)
     # Row i of the square has the i-th loss replaced, so that sample i does not enter its baseline.
     diagonal = torch.eye(num_samples, dtype=torch.bool, device=losses.device)
     diagonal = diagonal.reshape(
         num_samples, num_samples, *(1 for _ in losses.shape[1:])
     )
-    without = multi_sample_bound(torch.where(diagonal, others, losses).transpose(0, 1))
+    without = _multi_sample_bound(torch.where(diagonal, others, losses).transpose(0, 1))
     advantage = (bound - without).detach()
     return carry(bound, (advantage * log_prob(logits, sample, losses)).sum(0))
 
 
-def multi_sample_bound(losses: torch.Tensor) -> torch.Tensor:
+def _multi_sample_bound(losses: torch.Tensor) -> torch.Tensor:
     r"""Return $-\log\frac1n\sum_i e^{-f_i}$ over the first axis."""
     return math.log(losses.shape[0]) - (-losses).logsumexp(0)

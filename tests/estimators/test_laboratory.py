@@ -25,7 +25,7 @@ def test_known_bias_variance_error_and_cosine():
         (measured.squared_error, (0.25 + 2) / 25),
     ):
         assert figure.low < true < figure.high
-        assert figure.half_width < 0.01
+        assert figure.error < 0.01
     assert 0.9 < measured.cosine.value < 1
     assert f"{measured.bias:.2f}" == "0.10"
 

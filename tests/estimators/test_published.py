@@ -75,6 +75,6 @@ def test_the_linear_loss(name, options, bias, variance):
     estimates = draws(name, problem, 200_000, **options)
     measured = measure(estimates, exact_gradient(problem.f, problem.logits))
     # Two samples' errors, the recorded one unstated, and the rounding of the record.
-    assert abs(measured.bias.value - bias) < 2.5 * measured.bias.half_width + 0.004
-    tolerance = 3 * measured.variance.half_width + 0.012 * variance + 0.006
+    assert abs(measured.bias.value - bias) < 2.5 * measured.bias.error + 0.004
+    tolerance = 3 * measured.variance.error + 0.012 * variance + 0.006
     assert abs(measured.variance.value - variance) < tolerance
