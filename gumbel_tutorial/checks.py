@@ -310,3 +310,20 @@ def check_index(index: Array, num_categories: int, name: str = "index") -> None:
     if where is not None:
         last = num_categories - 1
         raise ValueError(f"{name} must lie in 0 ... {last}, got {int(index[where])}")
+
+
+def is_torch_generator(generator: object) -> bool:
+    """Tell whether ``generator`` is torch's, without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(generator, torch.Generator)
+
+
+def check_torch_generator(generator: Any, device: Any) -> None:
+    """Require a ``torch.Generator`` that draws on the device."""
+    if not is_torch_generator(generator):
+        kind = type(generator).__name__
+        raise TypeError(f"generator must be a torch.Generator, got {kind}")
+    own = generator.device
+    # A generator made for "cuda" names no index: it draws on the current device of that type.
+    if own.type != device.type or own.index not in (None, device.index):
+        raise ValueError(f"generator must be on device {device}, got one on {own}")

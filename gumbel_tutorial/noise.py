@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gumbel_tutorial.arrays import Array, is_torch
-from gumbel_tutorial.checks import check_floating
+from gumbel_tutorial.checks import (
+    check_floating,
+    check_torch_generator,
+    is_torch_generator,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -124,7 +128,8 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     """
     check_floating(array, "array")
     if is_torch(array):
-        _check_torch_generator(generator, array.device)
+        if generator is not None:
+            check_torch_generator(generator, array.device)
         draws = _torch_exponential64(array.shape, generator, array.device)
     else:
         if not isinstance(generator, np.random.Generator):
@@ -132,24 +137,6 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
             raise TypeError(f"generator must be a numpy.random.Generator, got {kind}")
         draws = _exponential64(array.shape, generator)
     return _gumbel(draws, _name(array.dtype))
-
-
-def _check_torch_generator(generator: Any, device: Any) -> None:
-    if generator is None:
-        return
-    if not _is_torch_generator(generator):
-        raise TypeError(
-            f"generator must be a torch.Generator, got {type(generator).__name__}"
-        )
-    own = generator.device
-    # A generator made for "cuda" names no index: it draws on the current device of that type.
-    if own.type != device.type or own.index not in (None, device.index):
-        raise ValueError(f"generator must be on device {device}, got one on {own}")
-
-
-def _is_torch_generator(generator: object) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(generator, torch.Generator)
 
 
 def _name(dtype: Any) -> str:
@@ -161,7 +148,7 @@ def _dtype_name(dtype: Any, generator: Any) -> str:
     if isinstance(generator, np.random.Generator):
         library, default = "NumPy", "float64"
         allowed = ["float64", "float32", "float16"]
-    elif _is_torch_generator(generator):
+    elif is_torch_generator(generator):
         library, default = "torch", _name(sys.modules["torch"].get_default_dtype())
         allowed = ["float64", "float32", "bfloat16", "float16"]
     else:

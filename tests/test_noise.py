@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 import torch
 
-from gumbel_tutorial import noise
+from gumbel_tutorial import checks, noise
 
 FAILURE_RATE = 1e-4
 LAWS = {
@@ -246,12 +246,12 @@ def test_a_generator_without_an_index_serves_every_device_of_its_type(monkeypatc
             self.device = torch.device(device)
 
     monkeypatch.setattr(
-        noise, "_is_torch_generator", lambda value: isinstance(value, Stub)
+        checks, "is_torch_generator", lambda value: isinstance(value, Stub)
     )
     for own in ("cuda", "cuda:1"):
-        noise._check_torch_generator(Stub(own), torch.device("cuda:1"))
+        checks.check_torch_generator(Stub(own), torch.device("cuda:1"))
     for own in ("cuda:0", "cpu"):
         with pytest.raises(
             ValueError, match=f"generator must be on device cuda:1, got one on {own}"
         ):
-            noise._check_torch_generator(Stub(own), torch.device("cuda:1"))
+            checks.check_torch_generator(Stub(own), torch.device("cuda:1"))

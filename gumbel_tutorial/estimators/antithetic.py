@@ -9,6 +9,7 @@ from gumbel_tutorial.estimators.protocol import (
     as_one_hot,
     carry,
     check_arguments,
+    evaluate,
     per_variable,
 )
 
@@ -88,8 +89,8 @@ def _antithetic(
     second: torch.Tensor,
     weight: torch.Tensor,
 ) -> torch.Tensor:
-    losses = f(
-        torch.stack([as_one_hot(bits.long(), logits) for bits in (first, second)])
+    losses = evaluate(
+        f, torch.stack([as_one_hot(bits.long(), logits) for bits in (first, second)])
     )
     gap = per_variable((losses[0] - losses[1]).detach(), weight)
     slope = torch.stack([-gap * weight, gap * weight], -1)

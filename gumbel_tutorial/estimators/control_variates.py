@@ -1,26 +1,35 @@
 r"""Unbiased estimators with a control variate whose mean's gradient is added back: MuProp, REBAR, RELAX.
 
 The control variates look at f, or at a learned function, in the inside of the simplex. What they
-look at there reaches the logits alone, never what f closes over.
+look at there reaches the logits, and what is learned of the control variate, never the rest of what f
+closes over.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
 from gumbel_tutorial import gumbel_max, noise
-from gumbel_tutorial.checks import check_temperature
+from gumbel_tutorial.arrays import below_largest
+from gumbel_tutorial.checks import (
+    check_broadcasts_to,
+    check_finite,
+    check_temperature,
+)
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     along,
     as_one_hot,
     carry,
     check_arguments,
+    derivative,
     draw,
+    evaluate,
     log_prob,
     per_variable,
     slope_at,
+    soften,
     sum_variables,
 )
 
@@ -50,7 +59,11 @@ def muprop(
     """
     logits = check_arguments(logits, generator)
     sample = draw(logits, generator)
-    losses, probs = f(sample), logits.softmax(-1)
+    losses, probs = evaluate(f, sample), logits.softmax(-1)
+    if isinstance(baseline, torch.Tensor):
+        check_broadcasts_to(baseline, "baseline", losses)
+    if not torch.is_grad_enabled():
+        return losses
     at_mean, slope = slope_at(f, probs)
     expansion = at_mean + sum_variables((slope * (sample - probs)).sum(-1), losses)
     advantage = (losses - expansion - baseline).detach()
@@ -86,13 +99,17 @@ def rebar(
     Returns:
         Losses of the batch shape.
     """
+    logits = check_arguments(logits, generator)
     check_temperature(temperature, logits)
 
     def control(perturbed: torch.Tensor) -> torch.Tensor:
-        return scale * f((perturbed / temperature).softmax(-1))
+        losses = evaluate(f, soften(perturbed, temperature))
+        if isinstance(scale, torch.Tensor):
+            check_broadcasts_to(scale, "scale", losses)
+        return scale * losses
 
-    learned = [value for value in (temperature, scale) if _is_learned(value)]
-    return _relax(f, control, logits, generator, learned)
+    learned = _learned([temperature, scale])
+    return _relax(f, control, logits, generator, learned, name="f")
 
 
 def relax(
@@ -101,29 +118,41 @@ def relax(
     *,
     generator: torch.Generator,
     control: Callable[[torch.Tensor], torch.Tensor],
+    parameters: Iterable[torch.Tensor] | None = None,
 ) -> torch.Tensor:
     r"""Estimate as :func:`rebar` with a free control variate c of the perturbed logits.
 
     Source: Grathwohl et al. (2018), equation 7; f may be a black box.
-    Unbiased for every c. Cost: one evaluation of f, no derivative; two of c and of its derivative.
+    Unbiased for every smooth c. Cost: one evaluation of f, no derivative; two of c and of its
+    derivative.
 
     Args:
         f: samples ``(..., K)`` to losses.
         logits: shape ``(..., K)``.
         generator: draws the noise.
-        control: c, perturbed logits ``(..., K)`` to values of the shape of the losses. If it is a
-            ``torch.nn.Module``, its parameters get the gradient of the estimator's variance.
+        control: c, perturbed logits ``(..., K)`` to values of the shape of the losses, differentiable;
+            excluded categories reach it as -inf.
+        parameters: those of c that are learned; they get the gradient of the estimator's variance, on
+            top of what they get from f if it shares them. None takes those of a ``torch.nn.Module``.
 
     Returns:
         Losses of the batch shape.
+
+    Raises:
+        TypeError, ValueError: as every estimator; values of another shape than the losses, or without
+            a finite derivative.
     """
-    parameters = control.parameters() if isinstance(control, torch.nn.Module) else []
-    learned: list[torch.Tensor] = [p for p in parameters if p.requires_grad]
-    return _relax(f, control, logits, generator, learned)
+    logits = check_arguments(logits, generator)
+    if parameters is None:
+        parameters = (
+            control.parameters() if isinstance(control, torch.nn.Module) else []
+        )
+    learned = _learned(parameters)
+    return _relax(f, control, logits, generator, learned, name="control")
 
 
-def _is_learned(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.requires_grad
+def _learned(values: Iterable[Any]) -> list[torch.Tensor]:
+    return [v for v in values if isinstance(v, torch.Tensor) and v.requires_grad]
 
 
 def _relax(
@@ -132,21 +161,25 @@ def _relax(
     logits: torch.Tensor,
     generator: torch.Generator,
     learned: list[torch.Tensor],
+    name: str,
 ) -> torch.Tensor:
-    logits = check_arguments(logits, generator)
-    fixed = logits.detach()
+    fixed = below_largest(logits.detach())
     gumbels = noise.gumbel_like(fixed, generator=generator)
     free = noise.gumbel_like(fixed, generator=generator)
     index = (fixed + gumbels).argmax(-1)
     sample = as_one_hot(index, fixed)
-    losses = f(sample)
+    losses = evaluate(f, sample)
+    if not torch.is_grad_enabled():
+        return losses
     with torch.enable_grad():
         leaf = fixed.clone().requires_grad_()
         given = leaf + gumbel_max.noise_given_index(leaf, index, free)
         at_free, at_given = control(leaf + gumbels), control(given)
-        (path,) = torch.autograd.grad(
-            (at_free - at_given).sum(), leaf, create_graph=bool(learned)
-        )
+        if at_free.shape != losses.shape:
+            shapes = f"shape {tuple(losses.shape)}, got shape {tuple(at_free.shape)}"
+            raise ValueError(f"{name} must return values of {shapes}")
+        path = derivative(at_free - at_given, leaf, name, keep=bool(learned))
+        check_finite(path, f"the derivative of {name}")
         advantage = per_variable(losses.detach() - at_given, logits)
         estimate = advantage * (sample - fixed.softmax(-1)) + path
     loss = carry(losses, along(estimate, logits, losses))
@@ -156,7 +189,7 @@ def _relax(
 def _attach_variance(
     loss: torch.Tensor, estimate: torch.Tensor, learned: list[torch.Tensor]
 ) -> torch.Tensor:
-    r"""Give the learned parameters the gradient of $\lVert\hat g\rVert^2$, and f's parameters none of it.
+    r"""Give the learned parameters the gradient of $\lVert\hat g\rVert^2$, and nothing else of it to anybody.
 
     The estimate's mean does not depend on them, so this is the gradient of its variance.
     """
@@ -166,6 +199,6 @@ def _attach_variance(
     slopes = torch.autograd.grad(squared, learned, allow_unused=True)
     for parameter, slope in zip(learned, slopes, strict=True):
         if slope is not None:
-            path = (parameter * slope).sum()
+            path = (parameter * slope).sum().to(loss)
             loss = carry(loss, path.expand_as(loss))
     return loss

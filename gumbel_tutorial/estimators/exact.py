@@ -9,6 +9,7 @@ from gumbel_tutorial.estimators.protocol import (
     as_one_hot,
     batch_axes,
     check_arguments,
+    evaluate,
     log_prob,
 )
 
@@ -42,7 +43,7 @@ def exact(
     logits = check_arguments(logits, generator)
     batch_ndim = batch_axes(f, logits)
     states = _all_states(logits, batch_ndim)
-    losses = f(states)
+    losses = evaluate(f, states)
     return (log_prob(logits, states, losses).exp() * losses).sum(0)
 
 
@@ -61,4 +62,4 @@ def _all_states(logits: torch.Tensor, batch_ndim: int) -> torch.Tensor:
     states = as_one_hot(index, logits).reshape(
         count, *(1 for _ in range(batch_ndim)), *logits.shape[batch_ndim:]
     )
-    return states.expand(count, *logits.shape)
+    return states.expand(count, *logits.shape).contiguous()

@@ -5,13 +5,15 @@ from typing import Any
 import torch
 
 from gumbel_tutorial import concrete, gumbel_max, noise
+from gumbel_tutorial.arrays import below_largest
 from gumbel_tutorial.checks import check_temperature
 from gumbel_tutorial.estimators.protocol import (
     Losses,
-    as_one_hot,
     carry,
     check_arguments,
     check_count,
+    draw,
+    evaluate,
     repeat,
 )
 
@@ -48,11 +50,12 @@ def gumbel_rao(
         ValueError: as every estimator; ``num_inner`` below 1.
     """
     logits = check_arguments(logits, generator)
+    num_inner = check_count(num_inner, "num_inner", 1)
     check_temperature(temperature, logits)
-    check_count(num_inner, "num_inner", 1)
-    fixed = logits.detach()
-    index = (fixed + noise.gumbel_like(fixed, generator=generator)).argmax(-1)
+    fixed = below_largest(logits.detach())
+    sample = draw(fixed, generator)
+    index = sample.argmax(-1)
     free = noise.gumbel_like(repeat(fixed, num_inner), generator=generator)
     given = gumbel_max.noise_given_index(fixed, index, free)
     relaxed = concrete.relax(logits, given, temperature).mean(0)
-    return f(carry(as_one_hot(index, fixed), relaxed))
+    return evaluate(f, carry(sample, relaxed))

@@ -11,6 +11,8 @@ from gumbel_tutorial.estimators.protocol import Losses, Surrogate, check_count, 
 
 # The normal quantile of a two-sided 95 % interval.
 _NORMAL_95 = 1.96
+# A draw of length 0 has cosine 0 / _TINY = 0.
+_TINY = torch.finfo(torch.float64).tiny
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,13 @@ def gradients(
     Raises:
         ValueError: ``num_draws`` below 1; as the estimator.
     """
-    check_count(num_draws, "num_draws", 1)
-    leaf = repeat(logits.detach(), num_draws).clone().requires_grad_()
-    surrogate(f, leaf, generator=generator).sum().backward()
-    assert leaf.grad is not None
-    return leaf.grad
+    num_draws = check_count(num_draws, "num_draws", 1)
+    with torch.enable_grad():
+        leaf = repeat(logits.detach(), num_draws).clone().requires_grad_()
+        loss = surrogate(f, leaf, generator=generator).sum()
+        # Of the leaf alone: what f closes over is not being trained here.
+        (draws,) = torch.autograd.grad(loss, leaf)
+    return draws
 
 
 def examine(
@@ -126,7 +130,9 @@ def measure(estimates: torch.Tensor, gradient: torch.Tensor) -> Measurement:
     r"""Compare draws of an estimator with the exact gradient.
 
     The interval of the bias is the ball that holds the mean's own error with 95 % probability, by the
-    triangle inequality; the others are means of independent numbers, with the normal interval.
+    triangle inequality; the others are means of independent numbers, with the normal interval. Where
+    all draws are about equally far from their mean, as two antipodal values are, the variance's
+    interval is too short.
 
     Args:
         estimates: independent draws, ``(n, ...)``, at least two.
@@ -144,16 +150,15 @@ def measure(estimates: torch.Tensor, gradient: torch.Tensor) -> Measurement:
     size = exact_value.norm()
     if size == 0:
         raise ValueError("gradient must not be zero, got norm 0")
-    error = (draws - exact_value) / size
+    draws, exact_value = draws / size, exact_value / size
+    error = draws - exact_value
     centred = error - error.mean(0)
     count = len(draws)
     return Measurement(
         bias=_bias(error.mean(0).norm(), centred),
         variance=_mean(centred.square().sum(1) * count / (count - 1)),
         squared_error=_mean(error.square().sum(1)),
-        cosine=_mean(
-            torch.nn.functional.cosine_similarity(draws, exact_value[None], dim=1)
-        ),
+        cosine=_mean(draws @ exact_value / draws.norm(dim=1).clamp(min=_TINY)),
     )
 
 

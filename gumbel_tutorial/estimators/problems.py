@@ -46,6 +46,7 @@ def _one_variable(f: Losses) -> Problem:
     return Problem(f, torch.tensor([1.0, 0.3, -0.3, -1.0], dtype=torch.float64))
 
 
+# Recovered, to three digits, from recorded biases and variances of nine estimators of a linear loss.
 _LINE = (0.1, 0.75, -0.34, 1.0)
 
 

@@ -8,14 +8,22 @@ gives an estimate of $\nabla_\ell\,\mathbb E[f(z)]$ with $z_n \sim \mathrm{softm
 gradient of whatever else ``f`` closes over.
 """
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from gumbel_tutorial import noise
-from gumbel_tutorial.arrays import one_hot, widen
-from gumbel_tutorial.checks import check_floating, check_logits
+from gumbel_tutorial import concrete, noise
+from gumbel_tutorial.arrays import one_hot, perturb, widen
+from gumbel_tutorial.checks import (
+    check_broadcasts_to,
+    check_floating,
+    check_logits,
+    check_temperature,
+    check_torch_generator,
+    smallest_divisor,
+)
 
 Losses = Callable[[torch.Tensor], torch.Tensor]
 Surrogate = Callable[..., torch.Tensor]
@@ -27,27 +35,54 @@ def check_arguments(logits: torch.Tensor, generator: torch.Generator) -> torch.T
         raise TypeError(f"logits must be a torch tensor, got {type(logits).__name__}")
     check_floating(logits, "logits")
     check_logits(logits)
-    if not isinstance(generator, torch.Generator):
-        kind = type(generator).__name__
-        raise TypeError(f"generator must be a torch.Generator, got {kind}")
+    check_torch_generator(generator, logits.device)
     return widen(logits)
 
 
-def check_count(value: Any, name: str, least: int) -> None:
-    """Require a whole number of at least ``least``."""
-    if not isinstance(value, int) or value < least:
+def check_count(value: Any, name: str, least: int) -> int:
+    """Return a whole number, of Python or NumPy, that is at least ``least``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         raise ValueError(
             f"{name} must be a whole number of at least {least}, got {value}"
         )
+    return operator.index(value)
+
+
+def evaluate(f: Losses, sample: torch.Tensor) -> torch.Tensor:
+    """Return the losses of samples, in float32 at least, their shape checked.
+
+    Differences of losses are what estimators live on, and half precision rounds them away.
+    """
+    losses = _call(f, sample)
+    if losses.shape != sample.shape[: losses.ndim]:
+        raise ValueError(
+            "f must return losses of the leading shape of its samples, "
+            f"{tuple(sample.shape)}, got shape {tuple(losses.shape)}"
+        )
+    return widen(losses) if losses.is_floating_point() else losses.to(sample.dtype)
+
+
+def _call(f: Losses, sample: torch.Tensor) -> torch.Tensor:
+    losses = f(sample)
+    if not isinstance(losses, torch.Tensor):
+        kind = type(losses).__name__
+        raise TypeError(f"f must return a torch tensor of losses, got {kind}")
+    return losses
+
+
+def soften(logits: torch.Tensor, temperature: Any) -> torch.Tensor:
+    r"""Return $\mathrm{softmax}(\ell/\tau)$, one temperature a row at most."""
+    check_temperature(temperature, logits, least=smallest_divisor(logits))
+    if isinstance(temperature, torch.Tensor):
+        check_broadcasts_to(temperature, "temperature", logits)
+    return concrete._scale(logits, temperature, axis=-1).softmax(-1)
 
 
 def draw(logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Return one-hot samples of the shape of the logits, by Gumbel-Max."""
     detached = logits.detach()
-    return as_one_hot(
-        (detached + noise.gumbel_like(detached, generator=generator)).argmax(-1),
-        detached,
-    )
+    gumbels = noise.gumbel_like(detached, generator=generator)
+    return as_one_hot(perturb(detached, gumbels).argmax(-1), detached)
 
 
 def as_one_hot(index: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
@@ -63,17 +98,16 @@ def repeat(logits: torch.Tensor, times: int) -> torch.Tensor:
 def batch_axes(f: Losses, logits: torch.Tensor) -> int:
     """Return how many leading axes of the logits are batch: those that the losses of f keep."""
     with torch.no_grad():
-        # No sample at all tells the shape, and costs no evaluation.
-        return f(torch.zeros_like(repeat(logits, 0))).ndim - 1
+        try:
+            # No sample at all tells the shape, and costs no evaluation.
+            return _call(f, torch.zeros_like(repeat(logits, 0))).ndim - 1
+        except RuntimeError:
+            # A loss with a reshape to -1 needs one sample.
+            return _call(f, as_one_hot(logits.argmax(-1), logits)).ndim
 
 
 def sum_variables(values: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
     """Sum values of shape (batch, variables ...) over the variables, to the shape of the losses."""
-    if values.shape[: losses.ndim] != losses.shape:
-        raise ValueError(
-            "f must return losses of the leading shape of its samples, "
-            f"{tuple(values.shape)}, got shape {tuple(losses.shape)}"
-        )
     return values.flatten(losses.ndim).sum(-1) if values.ndim > losses.ndim else values
 
 
@@ -114,6 +148,18 @@ def slope_at(f: Losses, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
     """Return f at the sample and its gradient there, both cut off from everything else."""
     with torch.enable_grad():
         leaf = sample.detach().requires_grad_()
-        losses = f(leaf)
-        (slope,) = torch.autograd.grad(losses.sum(), leaf)
+        losses = evaluate(f, leaf)
+        slope = derivative(losses, leaf, "f")
     return losses.detach(), slope
+
+
+def derivative(
+    losses: torch.Tensor, leaf: torch.Tensor, name: str, *, keep: bool = False
+) -> torch.Tensor:
+    """Return the derivative of summed losses in a leaf; ``name`` is the function to blame for none."""
+    if not losses.requires_grad:
+        raise ValueError(
+            f"{name} must be differentiable, got losses without a derivative"
+        )
+    (slope,) = torch.autograd.grad(losses.sum(), leaf, create_graph=keep)
+    return slope

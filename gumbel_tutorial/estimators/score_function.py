@@ -4,12 +4,14 @@ import math
 
 import torch
 
+from gumbel_tutorial.checks import check_broadcasts_to
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     carry,
     check_arguments,
     check_count,
     draw,
+    evaluate,
     log_prob,
     repeat,
 )
@@ -19,7 +21,7 @@ class MovingAverage:
     r"""A baseline that remembers past losses: $b \leftarrow d\,b + (1 - d)\,\bar f$.
 
     It is read before the current losses enter, so that it stays independent of them. The first
-    batch meets a baseline of 0.
+    batch meets a baseline of 0, and sets the average to its mean.
 
     Args:
         decay: d, in (0, 1).
@@ -33,11 +35,13 @@ class MovingAverage:
 
     def read_and_update(self, losses: torch.Tensor) -> torch.Tensor:
         """Return the baseline for these losses, then let them in."""
-        mean = losses.detach().mean()
-        baseline = torch.zeros_like(mean) if self.value is None else self.value
-        started = mean if self.value is None else baseline
-        self.value = self.decay * started + (1 - self.decay) * mean
-        return baseline
+        value = losses.new_zeros(()) if self.value is None else self.value.to(losses)
+        if losses.numel() > 0:
+            # In double precision: a slow average moves by less than a half can hold.
+            mean = losses.detach().double().mean()
+            before = mean if self.value is None else self.value
+            self.value = self.decay * before + (1 - self.decay) * mean
+        return value
 
 
 def reinforce(
@@ -63,9 +67,11 @@ def reinforce(
     """
     logits = check_arguments(logits, generator)
     sample = draw(logits, generator)
-    losses = f(sample)
+    losses = evaluate(f, sample)
     if isinstance(baseline, MovingAverage):
         baseline = baseline.read_and_update(losses)
+    if isinstance(baseline, torch.Tensor):
+        check_broadcasts_to(baseline, "baseline", losses)
     advantage = (losses - baseline).detach()
     return carry(losses, advantage * log_prob(logits, sample, losses))
 
@@ -117,12 +123,12 @@ def rloo(
         ValueError: as every estimator; ``num_samples`` below 2.
     """
     logits = check_arguments(logits, generator)
-    check_count(num_samples, "num_samples", 2)
+    num_samples = check_count(num_samples, "num_samples", 2)
     logits = repeat(logits, num_samples)
     sample = draw(logits, generator)
-    losses = f(sample)
-    others = (losses.sum(0) - losses) / (num_samples - 1)
-    advantage = (losses - others).detach()
+    losses = evaluate(f, sample)
+    # f(z_i) less the mean of the others, which is a multiple of f(z_i) less the mean of all.
+    advantage = (losses - losses.mean(0)).detach() * num_samples / (num_samples - 1)
     return carry(losses, advantage * log_prob(logits, sample, losses)).mean(0)
 
 
@@ -149,10 +155,10 @@ def vimco(
         ValueError: as every estimator; ``num_samples`` below 2.
     """
     logits = check_arguments(logits, generator)
-    check_count(num_samples, "num_samples", 2)
+    num_samples = check_count(num_samples, "num_samples", 2)
     logits = repeat(logits, num_samples)
     sample = draw(logits, generator)
-    losses = f(sample)
+    losses = evaluate(f, sample)
     bound = _multi_sample_bound(losses)
     others = (losses.sum(0) - losses) / (num_samples - 1)
     # Row i of the square has the i-th loss replaced, so that sample i does not enter its baseline.

@@ -1,5 +1,7 @@
 r"""ReinMax and ZGR: straight-through estimators that are exact for quadratics."""
 
+from typing import Any
+
 import torch
 
 from gumbel_tutorial.checks import check_temperature
@@ -8,7 +10,9 @@ from gumbel_tutorial.estimators.protocol import (
     carry,
     check_arguments,
     draw,
+    evaluate,
     log_prob_each,
+    soften,
 )
 
 
@@ -17,7 +21,7 @@ def reinmax(
     logits: torch.Tensor,
     *,
     generator: torch.Generator,
-    temperature: float = 1.0,
+    temperature: Any = 1.0,
 ) -> torch.Tensor:
     r"""Estimate by $2J(\bar\pi)^\top\nabla f(z) - \frac12J(\pi)^\top\nabla f(z)$.
 
@@ -32,7 +36,7 @@ def reinmax(
         f: samples ``(..., K)`` to losses, differentiable.
         logits: shape ``(..., K)``.
         generator: draws the sample.
-        temperature: $\tau \ge 1$.
+        temperature: $\tau \ge 1$, a number or one a row.
 
     Returns:
         Losses of the batch shape.
@@ -41,17 +45,15 @@ def reinmax(
         ValueError: as every estimator; a temperature below 1.
     """
     logits = check_arguments(logits, generator)
-    check_temperature(temperature, logits)
-    if not temperature >= 1:
-        raise ValueError(f"temperature must be at least 1, got {temperature}")
+    check_temperature(temperature, logits, least=1.0)
     sample = draw(logits, generator)
     probs = logits.softmax(-1)
-    middle = ((sample + (logits / temperature).softmax(-1)) / 2).detach()
+    middle = ((sample + soften(logits, temperature)) / 2).detach()
     # softmax has the derivative diag(p) - p p^T at p = middle, and so has this linear map. An excluded
     # category has middle = 0 there, and 0 * -inf is not meant.
     finite = torch.where(logits > -torch.inf, logits, torch.zeros_like(logits))
     through = middle * (finite - (middle * finite).sum(-1, keepdim=True))
-    return f(carry(sample, 2 * through - probs / 2))
+    return evaluate(f, carry(sample, 2 * through - probs / 2))
 
 
 def zgr(f: Losses, logits: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
@@ -74,4 +76,4 @@ def zgr(f: Losses, logits: torch.Tensor, *, generator: torch.Generator) -> torch
     sample = draw(logits, generator)
     probs = logits.softmax(-1)
     score = log_prob_each(logits, sample)[..., None]
-    return f(carry(sample, (probs + (sample - probs).detach() * score) / 2))
+    return evaluate(f, carry(sample, (probs + (sample - probs).detach() * score) / 2))

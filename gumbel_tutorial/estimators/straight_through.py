@@ -6,13 +6,19 @@ import torch
 
 from gumbel_tutorial import concrete, noise
 from gumbel_tutorial import gumbel_softmax as torch_call
-from gumbel_tutorial.checks import check_positive, check_temperature
+from gumbel_tutorial.checks import (
+    check_broadcasts_to,
+    check_positive,
+    check_temperature,
+)
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     carry,
     check_arguments,
     draw,
+    evaluate,
     log_prob_each,
+    soften,
 )
 
 
@@ -40,8 +46,8 @@ def straight_through(
         Losses of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    check_temperature(temperature, logits)
-    return f(carry(draw(logits, generator), (logits / temperature).softmax(-1)))
+    soft = soften(logits, temperature)
+    return evaluate(f, carry(draw(logits, generator), soft))
 
 
 def slope_annealed(
@@ -49,9 +55,11 @@ def slope_annealed(
 ) -> torch.Tensor:
     r"""Estimate as :func:`straight_through` with the backward pass through $\mathrm{softmax}(s\,\ell)$.
 
-    The slope s grows during training, so that the backward function approaches the step of the
-    forward one. Source: Chung, Ahn and Bengio (2017), section 3.2.
-    Biased. Cost: one evaluation of f and of its derivative.
+    z is drawn from $\mathrm{softmax}(\ell)$ whatever s, so that the objective is that of all estimators,
+    and a larger s sharpens the backward pass alone, which adds bias. Chung, Ahn and Bengio let s grow
+    during training and sharpen both passes: multiply the logits by s for that.
+    Source: Chung, Ahn and Bengio (2017), section 3.2.
+    Biased; exact for linear f at slope 1. Cost: one evaluation of f and of its derivative.
 
     Args:
         f: samples ``(..., K)`` to losses, differentiable.
@@ -90,10 +98,12 @@ def darn(
         Losses of the batch shape.
     """
     logits = check_arguments(logits, generator)
+    if reference is not None:
+        check_broadcasts_to(reference, "reference", logits)
     sample = draw(logits, generator)
     centre = logits.softmax(-1) if reference is None else reference
     step = (sample - centre).detach()
-    return f(carry(sample, step * log_prob_each(logits, sample)[..., None]))
+    return evaluate(f, carry(sample, step * log_prob_each(logits, sample)[..., None]))
 
 
 def gumbel_softmax(
@@ -119,7 +129,10 @@ def gumbel_softmax(
         Losses at relaxed samples, of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    return f(torch_call.gumbel_softmax(logits, temperature, generator=generator))
+    check_temperature(temperature, logits)
+    return evaluate(
+        f, torch_call.gumbel_softmax(logits, temperature, generator=generator)
+    )
 
 
 def straight_through_gumbel_softmax(
@@ -145,7 +158,10 @@ def straight_through_gumbel_softmax(
         Losses of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    return f(torch_call.gumbel_softmax(logits, temperature, True, generator=generator))
+    check_temperature(temperature, logits)
+    return evaluate(
+        f, torch_call.gumbel_softmax(logits, temperature, True, generator=generator)
+    )
 
 
 def decoupled_straight_through(
@@ -175,7 +191,7 @@ def decoupled_straight_through(
     check_temperature(forward_temperature, logits, "forward_temperature")
     gumbels = noise.gumbel_like(logits, generator=generator)
     forward = concrete.relax(logits, gumbels, forward_temperature).detach()
-    return f(carry(forward, concrete.relax(logits, gumbels, temperature)))
+    return evaluate(f, carry(forward, concrete.relax(logits, gumbels, temperature)))
 
 
 def gapped_straight_through(
@@ -206,9 +222,8 @@ def gapped_straight_through(
         Losses of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    check_temperature(temperature, logits)
     check_positive(gap, "gap")
     sample, fixed = draw(logits, generator), logits.detach()
     top = fixed.amax(-1, keepdim=True)
     raised = torch.where(sample > 0, top - fixed, -(fixed + gap - top).relu())
-    return f(carry(sample, ((logits + raised) / temperature).softmax(-1)))
+    return evaluate(f, carry(sample, soften(logits + raised, temperature)))

@@ -1,5 +1,7 @@
 r"""The unordered-set estimator: a sample without replacement, weighed by how it could have come about."""
 
+import math
+
 import torch
 
 from gumbel_tutorial import gumbel, noise
@@ -11,6 +13,7 @@ from gumbel_tutorial.estimators.protocol import (
     carry,
     check_arguments,
     check_count,
+    evaluate,
     log_prob,
     repeat,
 )
@@ -35,25 +38,26 @@ def unordered_set(
         f: samples ``(n, ..., K)`` to losses ``(n, ...)``.
         logits: shape ``(..., K)``.
         generator: draws the set.
-        num_samples: n, in 2 ... the number of states; with all of them the estimate is exact.
+        num_samples: n, in 2 ... 12 and at most the number of states; with all states the estimate is exact.
 
     Returns:
         Unbiased estimates of the mean loss, of the batch shape.
 
     Raises:
-        ValueError: as every estimator; ``num_samples`` below 2 or above the number of states.
+        ValueError: as every estimator; ``num_samples`` below 2, above 12 or above the number of states.
     """
     logits = check_arguments(logits, generator)
-    check_count(num_samples, "num_samples", 2)
+    num_samples = check_count(num_samples, "num_samples", 2)
     if num_samples > MOST_SAMPLES:
         raise ValueError(
             f"num_samples must be at most {MOST_SAMPLES}, got {num_samples}"
         )
-    batch = logits.shape[: batch_axes(f, logits)]
-    variables = logits.detach().reshape(*batch, -1, logits.shape[-1])
+    axes = batch_axes(f, logits)
+    size = math.prod(logits.shape[axes:-1])
+    variables = logits.detach().reshape(*logits.shape[:axes], size, logits.shape[-1])
     index, log_left = sample_without_replacement(variables, num_samples, generator)
     sample = as_one_hot(index, logits).reshape(num_samples, *logits.shape)
-    losses = f(sample)
+    losses = evaluate(f, sample)
     joint = log_prob(repeat(logits, num_samples), sample, losses)
     first, second = leave_one_out(joint.detach(), log_left)
     weight = (joint.detach() + first).exp()

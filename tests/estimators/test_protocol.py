@@ -175,18 +175,55 @@ def test_rebar_learns_its_temperature_and_scale_by_the_variance():
     assert before < 0.8 * spread(*fixed)
 
 
-def test_relax_gives_a_modules_parameters_the_gradient_of_the_variance():
-    control = torch.nn.Sequential(
-        torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)
-    )
-    control.append(torch.nn.Flatten(0))
-    logits = torch.randn(50, 3, generator=seeded()).requires_grad_()
+class Control(torch.nn.Module):
+    """A small control variate with a weight of its own."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = torch.nn.Parameter(weight)
+
+    def forward(self, x):
+        return torch.tanh(x @ self.weight)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_relax_learns_its_control_variate_by_the_variance(named):
+    start = torch.tensor([0.4, -0.3, 0.8], dtype=torch.float64)
+    logits = torch.tensor([0.5, 0.0, -1.0], dtype=torch.float64).expand(200, 3)
+
+    def spread(weight):
+        module = Control(weight.clone())
+        options = {"control": module}
+        if named:
+            options = {
+                "control": lambda x: module(x),
+                "parameters": module.parameters(),
+            }
+        leaf = logits.clone().requires_grad_()
+        loss = estimators.get("relax").surrogate(
+            each, leaf, generator=seeded(), **options
+        )
+        loss.mean().backward()
+        return 200 * leaf.grad.square().sum(), module.weight.grad
+
+    _, slope = spread(start)
+    for position in range(3):
+        step = torch.zeros(3, dtype=torch.float64)
+        step[position] = 1e-5
+        numeric = (spread(start + step)[0] - spread(start - step)[0]) / 2e-5
+        torch.testing.assert_close(slope[position], numeric, rtol=1e-5, atol=1e-8)
+
+
+def test_a_control_variate_of_unnamed_parameters_is_left_as_it_is():
+    module = Control(torch.zeros(3) + 0.3)
     loss = estimators.get("relax").surrogate(
-        each, logits, generator=seeded(), control=control
+        each,
+        torch.zeros(5, 3).requires_grad_(),
+        generator=seeded(),
+        control=lambda x: module(x),
     )
-    loss.mean().backward()
-    assert all(p.grad is not None for p in control[0].parameters())
-    assert control[0].weight.grad.abs().sum() > 0
+    loss.sum().backward()
+    assert module.weight.grad is None
 
 
 def test_a_moving_average_is_read_before_the_losses_enter():
