@@ -113,6 +113,15 @@ def perturb(logits: Array, noise: Array, *, axis: int = -1) -> Array:
     return below_largest(widen(logits), axis=axis) + widen(noise)
 
 
+def _has_fast_softmax(logits: Array, axis: int) -> bool:
+    """Tell whether the library's own softmax is the fast one.
+
+    torch's, on a CPU, takes three times as long as its parts where a row has fewer entries than a vector
+    register.
+    """
+    return is_torch(logits) and not (logits.is_cpu and logits.shape[axis] < 16)
+
+
 def softmax(logits: Array, *, axis: int = -1) -> Array:
     r"""Return $\mathrm{softmax}(\ell)_i = e^{\ell_i} / \sum_j e^{\ell_j}$ along ``axis``.
 
@@ -120,7 +129,7 @@ def softmax(logits: Array, *, axis: int = -1) -> Array:
         >>> softmax(np.array([0.0, 0.0, -np.inf])).tolist()
         [0.5, 0.5, 0.0]
     """
-    if is_torch(logits):
+    if _has_fast_softmax(logits, axis):
         return logits.softmax(axis)
     xp = namespace(logits=logits)
     weights = xp.exp(below_largest(logits, axis=axis))

@@ -67,13 +67,24 @@ def gumbel_softmax(
     check_temperature(tau, working, "tau", axis=dim, least=smallest_divisor(working))
     if isinstance(tau, torch.Tensor):
         check_broadcasts_to(tau, "tau", working)
-    gumbels = noise.gumbel_like(working, generator=generator)
-    perturbed = perturb(working, gumbels, axis=dim)
+    return _draw(working, tau, hard, dim, generator).to(logits.dtype)
+
+
+def _draw(
+    logits: torch.Tensor,
+    tau: float | torch.Tensor,
+    hard: bool,
+    dim: int,
+    generator: torch.Generator | None,
+) -> torch.Tensor:
+    """Return the sample of arguments that have been checked, in float32 at least."""
+    gumbels = noise.gumbel_like(logits, generator=generator)
+    perturbed = perturb(logits, gumbels, axis=dim)
     relaxed = softmax(concrete._scale(perturbed, tau, axis=dim), axis=dim)
     if hard:
         index = perturbed.argmax(dim, keepdim=True)
         relaxed = _one_hot_forward(relaxed, index, dim)
-    return relaxed.to(logits.dtype)
+    return relaxed
 
 
 def straight_through(relaxed: torch.Tensor, dim: int = -1) -> torch.Tensor:

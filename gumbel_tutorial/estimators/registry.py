@@ -1,9 +1,12 @@
 """The estimators by name, with what is known of each."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+
+import torch
 
 from gumbel_tutorial.estimators.antithetic import arm, disarm
 from gumbel_tutorial.estimators.control_variates import muprop, rebar, relax
@@ -48,8 +51,17 @@ class Estimator:
     relaxes: bool = False
     state: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
-    def prepare(self, **options: Any) -> Surrogate:
-        """Return the surrogate with its options set, and its own state where it keeps one."""
+    def prepare(self, **options: Any) -> partial[torch.Tensor]:
+        """Return the surrogate with its options set, and its own state where it keeps one.
+
+        Raises:
+            TypeError: an option that the estimator does not have; the message lists those that it has.
+        """
+        known = list(inspect.signature(self.surrogate).parameters)[3:]
+        for name in options:
+            if name not in known:
+                listed = ", ".join(known) or "none"
+                raise TypeError(f"options must be among {listed}, got {name!r}")
         made = {
             name: make() for name, make in self.state.items() if name not in options
         }

@@ -10,6 +10,7 @@ from gumbel_tutorial.checks import (
     check_broadcasts_to,
     check_positive,
     check_temperature,
+    smallest_divisor,
 )
 from gumbel_tutorial.estimators.protocol import (
     Losses,
@@ -129,10 +130,7 @@ def gumbel_softmax(
         Losses at relaxed samples, of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    check_temperature(temperature, logits)
-    return evaluate(
-        f, torch_call.gumbel_softmax(logits, temperature, generator=generator)
-    )
+    return evaluate(f, _draw_relaxed(logits, temperature, False, generator))
 
 
 def straight_through_gumbel_softmax(
@@ -158,10 +156,16 @@ def straight_through_gumbel_softmax(
         Losses of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    check_temperature(temperature, logits)
-    return evaluate(
-        f, torch_call.gumbel_softmax(logits, temperature, True, generator=generator)
-    )
+    return evaluate(f, _draw_relaxed(logits, temperature, True, generator))
+
+
+def _draw_relaxed(
+    logits: torch.Tensor, temperature: Any, hard: bool, generator: torch.Generator
+) -> torch.Tensor:
+    check_temperature(temperature, logits, least=smallest_divisor(logits))
+    if isinstance(temperature, torch.Tensor):
+        check_broadcasts_to(temperature, "temperature", logits)
+    return torch_call._draw(logits, temperature, hard, -1, generator)
 
 
 def decoupled_straight_through(
