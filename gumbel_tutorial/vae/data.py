@@ -6,13 +6,21 @@ import torch
 
 
 class Images(NamedTuple):
-    """Binary images as rows of pixels, and their classes."""
+    """Images as rows of pixels, binary or grey, and their classes."""
 
     pixels: torch.Tensor
     labels: torch.Tensor
 
 
-def digits(*, num_test: int = 297) -> tuple[Images, Images]:
+class Splits(NamedTuple):
+    """Images to train on, to choose with, and to report on."""
+
+    train: Images
+    validation: Images
+    test: Images
+
+
+def digits(*, num_test: int = 297, grey: bool = False) -> tuple[Images, Images]:
     """Return scikit-learn's handwritten digits as binary images, for training and for testing.
 
     1797 images of 8 x 8 pixels with 17 grey levels come with the library; a pixel is set where the
@@ -22,6 +30,7 @@ def digits(*, num_test: int = 297) -> tuple[Images, Images]:
 
     Args:
         num_test: how many images to hold back, between 1 and 1796.
+        grey: the grey levels themselves, divided by 16.
 
     Returns:
         Training and test images, pixels of shape ``(n, 64)`` in float32, labels of shape ``(n,)``.
@@ -40,7 +49,8 @@ def digits(*, num_test: int = 297) -> tuple[Images, Images]:
     total = len(bunch.data)
     if not 1 <= num_test < total:
         raise ValueError(f"num_test must lie in 1 ... {total - 1}, got {num_test}")
-    pixels = torch.as_tensor(bunch.data >= bunch.data.max() / 2, dtype=torch.float32)
+    levels = bunch.data / bunch.data.max()
+    pixels = torch.as_tensor(levels if grey else levels >= 0.5, dtype=torch.float32)
     labels = torch.as_tensor(bunch.target)
     train = Images(pixels[:-num_test], labels[:-num_test])
     return train, Images(pixels[-num_test:], labels[-num_test:])
