@@ -1,21 +1,44 @@
-"""A variational autoencoder with categorical latent variables, and the loop that trains it."""
+"""Models with categorical codes: a variational autoencoder, structured prediction, and their training."""
 
 from gumbel_tutorial.vae.bounds import (
     categorical_kl,
+    multi_sample_bound,
     negative_bound,
+    plug_in_kl,
     reconstruction_loss,
+    relaxed_kl,
 )
-from gumbel_tutorial.vae.data import digits
-from gumbel_tutorial.vae.model import CategoricalVAE
-from gumbel_tutorial.vae.training import History, evaluate, train
+from gumbel_tutorial.vae.data import Images, Splits, digits
+from gumbel_tutorial.vae.evaluation import (
+    Evaluation,
+    assess,
+    discrete_loss,
+    relaxed_loss,
+)
+from gumbel_tutorial.vae.model import CategoricalVAE, StructuredPrediction
+from gumbel_tutorial.vae.surrogates import Surrogates
+from gumbel_tutorial.vae.trainer import Recipe, Trainer
+from gumbel_tutorial.vae.training import History, train
 
 __all__ = [
     "CategoricalVAE",
+    "Evaluation",
     "History",
+    "Images",
+    "Recipe",
+    "Splits",
+    "StructuredPrediction",
+    "Surrogates",
+    "Trainer",
+    "assess",
     "categorical_kl",
     "digits",
-    "evaluate",
+    "discrete_loss",
+    "multi_sample_bound",
     "negative_bound",
+    "plug_in_kl",
     "reconstruction_loss",
+    "relaxed_kl",
+    "relaxed_loss",
     "train",
 ]

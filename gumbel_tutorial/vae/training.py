@@ -1,15 +1,17 @@
-"""The loop: draw a batch, relax its codes, step."""
+"""Training in one call, with the curves that a reader wants to see."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from gumbel_tutorial.checks import check_positive
-from gumbel_tutorial.gumbel_softmax import gumbel_softmax
-from gumbel_tutorial.vae.bounds import negative_bound
-from gumbel_tutorial.vae.model import CategoricalVAE
+from gumbel_tutorial.estimators.protocol import check_count
+from gumbel_tutorial.vae.evaluation import discrete_loss, relaxed_loss
+from gumbel_tutorial.vae.surrogates import Surrogates
+from gumbel_tutorial.vae.trainer import Model, Recipe, Schedule, Trainer
 
 
 @dataclass
@@ -24,19 +26,20 @@ class History:
 
 
 def train(
-    model: CategoricalVAE,
+    model: Model,
     images: torch.Tensor,
     test_images: torch.Tensor,
     *,
     steps: int,
-    temperature: Callable[[int], float],
+    temperature: Schedule,
     generator: torch.Generator,
+    estimator: str = "gumbel_softmax",
+    options: Mapping[str, Any] | None = None,
     batch_size: int = 100,
     learning_rate: float = 1e-3,
-    hard: bool = False,
     evaluate_every: int = 100,
 ) -> History:
-    """Minimise the negative bound at relaxed codes with Adam, and record it at discrete ones.
+    """Minimise the negative bound by an estimator with Adam, and record it at discrete codes.
 
     Args:
         model: is trained in place.
@@ -44,132 +47,64 @@ def train(
         test_images: for the record alone.
         steps: how many.
         temperature: the schedule, step to temperature.
-        generator: draws batches and codes, and once the seed of the evaluations' own generator, so that
-            they change nothing in the training.
+        generator: draws the codes, and once the seeds of the images' order and of the evaluations' own
+            generator, so that they change nothing in the training.
+        estimator: of the gradient, by name.
+        options: of the estimator.
         batch_size: images a step.
         learning_rate: of Adam.
-        hard: straight-through codes in training.
         evaluate_every: steps between two evaluations; the last step is always followed by one.
 
     Returns:
-        The history; temperature, the relaxed training objective, and the negative bound at discrete
+        The history; temperature, the objective at relaxed codes, and the negative bound at discrete
         codes on training and test images.
 
     Raises:
-        ValueError: a number that is not positive.
-        FloatingPointError: logits or the loss are not finite, with the step.
+        ValueError: a number that is not positive, an unknown estimator.
+        FloatingPointError: logits or the loss are not finite, with the step and the batch.
     """
-    numbers = {
-        "steps": steps,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "evaluate_every": evaluate_every,
-    }
-    for name, value in numbers.items():
-        check_positive(value, name)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+    check_count(steps, "steps", 1)
+    check_count(evaluate_every, "evaluate_every", 1)
+    check_positive(learning_rate, "learning_rate")
+    seed, own = _draw_seed(generator), torch.Generator(generator.device)
+    own.manual_seed(_draw_seed(generator))
+    trainer = Trainer(
+        model,
+        Surrogates(estimator, model.layers, **(options or {})).to(images.device),
+        images,
+        Recipe(temperature, lambda _: learning_rate, batch_size, seed),
+        generator=generator,
+    )
     history = History()
-    own = _spawn(generator)
     with tqdm(total=steps, unit="step") as bar:
-        for step in range(steps):
-            tau = temperature(step)
-            batch = _draw_batch(images, batch_size, generator)
-            try:
-                _update(optimizer, _loss(model, batch, tau, hard, generator))
-                bar.update()
-                if (step + 1) % evaluate_every == 0 or step + 1 == steps:
-                    _record(history, model, images, test_images, step + 1, tau, own)
-                    bar.set_postfix(
-                        bound=f"{history.test[-1]:.2f}", temperature=f"{tau:.2f}"
-                    )
-            except FloatingPointError as error:
-                raise FloatingPointError(f"{error} at step {step}") from None
+        for step in range(1, steps + 1):
+            progress = trainer.advance()
+            bar.update()
+            if step % evaluate_every == 0 or step == steps:
+                _record(history, trainer, test_images, progress.temperature, own)
+                bar.set_postfix(
+                    bound=f"{history.test[-1]:.2f}",
+                    temperature=f"{progress.temperature:.2f}",
+                )
     return history
 
 
-def _spawn(generator: torch.Generator) -> torch.Generator:
-    """Return another generator on the same device, seeded by one draw of the given one."""
-    device = generator.device
-    seed = torch.randint(2**62, (), generator=generator, device=device)
-    return torch.Generator(device).manual_seed(int(seed))
-
-
-def _draw_batch(
-    images: torch.Tensor, batch_size: int, generator: torch.Generator
-) -> torch.Tensor:
-    size = (batch_size,)
-    return images[
-        torch.randint(len(images), size, generator=generator, device=images.device)
-    ]
-
-
-def _update(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-
-
-def _loss(
-    model: CategoricalVAE,
-    images: torch.Tensor,
-    tau: float,
-    hard: bool,
-    generator: torch.Generator,
-) -> torch.Tensor:
-    logits = model.encode(images)
-    _check_finite(logits, "logits")
-    codes = gumbel_softmax(logits, tau, hard, generator=generator)
-    loss = negative_bound(model.decode(codes), images, logits).mean()
-    _check_finite(loss, "loss")
-    return loss
-
-
-def _check_finite(values: torch.Tensor, name: str) -> None:
-    """Require finite numbers of a model whose training may have diverged."""
-    bad = values[~torch.isfinite(values)]
-    if len(bad) > 0:
-        raise FloatingPointError(f"{name} must be finite, got {bad[0].item()}")
+def _draw_seed(generator: torch.Generator) -> int:
+    return int(
+        torch.randint(2**31, (), generator=generator, device=generator.device).item()
+    )
 
 
 def _record(
     history: History,
-    model: CategoricalVAE,
-    images: torch.Tensor,
+    trainer: Trainer,
     test_images: torch.Tensor,
-    step: int,
     tau: float,
     generator: torch.Generator,
 ) -> None:
-    history.steps.append(step)
+    model, images = trainer.model, trainer.images
+    history.steps.append(trainer.step)
     history.temperature.append(tau)
-    history.relaxed.append(
-        evaluate(model, images, generator=generator, temperature=tau)
-    )
-    history.train.append(evaluate(model, images, generator=generator))
-    history.test.append(evaluate(model, test_images, generator=generator))
-
-
-@torch.no_grad()
-def evaluate(
-    model: CategoricalVAE,
-    images: torch.Tensor,
-    *,
-    generator: torch.Generator,
-    temperature: float | None = None,
-) -> float:
-    """Return the mean negative bound over images, one code each.
-
-    Args:
-        model: the model.
-        images: pixels, shape ``(n, num_pixels)``.
-        generator: draws the codes.
-        temperature: of relaxed codes, for which the number is no bound; None draws discrete codes.
-
-    Returns:
-        Nats an image.
-
-    Raises:
-        FloatingPointError: logits or the loss are not finite.
-    """
-    tau, hard = (1.0, True) if temperature is None else (temperature, False)
-    return _loss(model, images, tau, hard, generator).item()
+    history.relaxed.append(relaxed_loss(model, images, tau, generator=generator))
+    history.train.append(discrete_loss(model, images, generator=generator))
+    history.test.append(discrete_loss(model, test_images, generator=generator))

@@ -1,0 +1,178 @@
+"""The command: ``python -m gumbel_tutorial.vae train|evaluate|sample|table``."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from gumbel_tutorial.vae import table
+from gumbel_tutorial.vae.config import Config, make_splits, make_temperature
+from gumbel_tutorial.vae.evaluation import assess
+from gumbel_tutorial.vae.model import CategoricalVAE
+from gumbel_tutorial.vae.run import Output, Stopped, load_model
+from gumbel_tutorial.vae.run import train as run_training
+
+_FLAT = tyro.conf.arg(name="")
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model, and keep its checkpoint and metrics in a folder.
+
+    Attributes:
+        output: where the run goes and what it reports.
+        config: what is computed.
+    """
+
+    output: Annotated[Output, _FLAT]
+    config: Annotated[Config, _FLAT]
+
+    def __call__(self) -> None:
+        """Train, and say where the result lies."""
+        trainer = run_training(self.config, self.output)
+        if trainer.share.rank == 0:
+            print(f"trained to step {trainer.step}; saved in {self.output.output}")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Print the bounds of a trained model on images, as JSON.
+
+    Attributes:
+        run: output folder of a training run.
+        split: the images.
+        num_samples: of the multi-sample bound; the published tables have 1000.
+        folder: of the four MNIST files.
+        seed: of the codes.
+        device: to evaluate on.
+    """
+
+    run: Path
+    split: str = "test"
+    num_samples: int = 1000
+    folder: Path | None = None
+    seed: int = 0
+    device: str = "cpu"
+
+    def __call__(self) -> None:
+        """Evaluate and print."""
+        device = torch.device(self.device)
+        config, model, step = load_model(self.run, device)
+        splits = make_splits(config, self.folder, download=False)
+        if self.split not in splits._fields:
+            known = ", ".join(splits._fields)
+            raise ValueError(f"split must be one of {known}, got {self.split!r}")
+        found = assess(
+            model,
+            getattr(splits, self.split).pixels.to(device),
+            num_samples=self.num_samples,
+            temperature=make_temperature(config)(max(0, step - 1)),
+            generator=torch.Generator(device).manual_seed(self.seed),
+        )
+        values = asdict(found) | {"integrality_gap": found.integrality_gap}
+        print(json.dumps({"split": self.split, "step": step, **values}, indent=1))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw a picture of images that a trained autoencoder makes up.
+
+    Attributes:
+        run: output folder of a training run.
+        picture: file to write, such as samples.png.
+        num_images: how many; a square number looks best.
+        seed: of the codes.
+    """
+
+    run: Path
+    picture: Path
+    num_images: int = 64
+    seed: int = 0
+
+    def __call__(self) -> None:
+        """Draw and write."""
+        from matplotlib.image import imsave
+
+        _, model, _ = load_model(self.run, torch.device("cpu"))
+        if not isinstance(model, CategoricalVAE):
+            raise ValueError(f"run must be of task autoencode, got {self.run}")
+        with torch.no_grad():
+            generator = torch.Generator().manual_seed(self.seed)
+            pixels = model.sample(self.num_images, generator=generator)
+        imsave(self.picture, tile(pixels).numpy(), cmap="gray_r", vmin=0, vmax=1)
+        print(f"wrote {self.picture}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Train and evaluate every estimator on every task; the record fills up, and a repeated command goes on.
+
+    Attributes:
+        folder: of the four MNIST files.
+        record: JSON file of the runs.
+        columns: tasks.
+        rows: estimators.
+        seeds: runs of each.
+        num_samples: of the multi-sample bound on the test images.
+        jobs: runs at a time.
+        device: to train on.
+    """
+
+    folder: Path
+    record: Path = Path("benchmarks/results/vae_table.json")
+    columns: tuple[str, ...] = tuple(table.COLUMNS)
+    rows: tuple[str, ...] = tuple(table.ROWS)
+    seeds: int = 3
+    num_samples: int = 1000
+    jobs: int = 2
+    device: str = "cpu"
+
+    def __call__(self) -> None:
+        """Make the runs that the record lacks."""
+        table.run_table(
+            self.record,
+            table.Place(self.folder, self.device, self.num_samples),
+            columns=self.columns,
+            rows=self.rows,
+            seeds=self.seeds,
+            jobs=self.jobs,
+        )
+
+
+def tile(pixels: torch.Tensor) -> torch.Tensor:
+    """Return square images in rows of about as many as there are rows, ``(n, side * side)`` to a picture."""
+    side = round(pixels.shape[-1] ** 0.5)
+    across = round(len(pixels) ** 0.5) or 1
+    rows = -(-len(pixels) // across)
+    whole = pixels.new_zeros(rows * across, side, side)
+    whole[: len(pixels)] = pixels.reshape(-1, side, side)
+    grid = whole.reshape(rows, across, side, side).transpose(1, 2)
+    return grid.reshape(rows * side, across * side)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command of the arguments, and return its exit code; an error is one line."""
+    try:
+        command = tyro.cli(
+            Train | Evaluate | Sample | Table,
+            args=arguments,
+            prog="python -m gumbel_tutorial.vae",
+            description="Variational autoencoders with categorical codes: train, evaluate, sample, compare.",
+        )
+        command()
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.exit_code
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""How codes enter and leave a network: categories as K numbers, bits as one."""
+
+import torch
+
+from gumbel_tutorial.estimators.protocol import as_one_hot
+
+
+def width(num_latents: int, num_categories: int) -> int:
+    """Return how many numbers a network gives, or takes, for the codes: N K, or N for bits."""
+    return num_latents if num_categories == 2 else num_latents * num_categories
+
+
+def as_logits(outputs: torch.Tensor, num_categories: int) -> torch.Tensor:
+    r"""Return outputs of a network as logits, ``(..., width)`` to ``(..., N, K)``.
+
+    The one output $\alpha$ of a bit stands for the logits $(0, \alpha)$.
+    """
+    if num_categories == 2:
+        return torch.stack([torch.zeros_like(outputs), outputs], -1)
+    return outputs.unflatten(-1, (-1, num_categories))
+
+
+def as_inputs(codes: torch.Tensor) -> torch.Tensor:
+    """Return codes as inputs of a network, ``(..., N, K)`` to ``(..., width)``; of a bit its second entry."""
+    return codes[..., 1] if codes.shape[-1] == 2 else codes.flatten(-2)
+
+
+def draw_codes(
+    logits: torch.Tensor, num_samples: int, *, generator: torch.Generator
+) -> torch.Tensor:
+    """Draw one-hot codes to evaluate with, ``(..., N, K)`` to ``(num_samples, ..., N, K)``.
+
+    Many samples of few laws are cheaper by a table of the laws than by Gumbel noise.
+    """
+    probs = logits.softmax(-1).flatten(0, -2)
+    index = torch.multinomial(probs, num_samples, replacement=True, generator=generator)
+    return as_one_hot(index.T.reshape(num_samples, *logits.shape[:-1]), logits)

@@ -1,0 +1,303 @@
+"""A run on disk: metrics, checkpoints, signals; stopped at any moment and continued as if it never was."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed
+from tqdm import tqdm
+
+from gumbel_tutorial.estimators.protocol import check_count
+from gumbel_tutorial.vae import checkpoint
+from gumbel_tutorial.vae.config import (
+    Config,
+    from_json,
+    make_model,
+    make_splits,
+    make_trainer,
+)
+from gumbel_tutorial.vae.evaluation import discrete_loss, relaxed_loss
+from gumbel_tutorial.vae.sharing import Share
+from gumbel_tutorial.vae.trainer import Model, Progress, Trainer
+
+CHECKPOINT = "checkpoint.safetensors"
+METRICS = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a run goes and what it reports, none of which changes its numbers.
+
+    Attributes:
+        output: folder of the checkpoint, the metrics and TensorBoard's events; made if missing.
+        folder: of the four MNIST files.
+        download: fetch the MNIST files that the folder lacks.
+        resume: continue from the checkpoint in the output folder.
+        log_every: steps between two lines of metrics.
+        evaluate_every: steps between two evaluations on validation images.
+        checkpoint_every: steps between two checkpoints; the end of the run always makes one.
+        tensorboard: write events for TensorBoard too.
+        device: to train on, such as "cpu" or "cuda"; by default cuda where there is one.
+    """
+
+    output: Path
+    folder: Path | None = None
+    download: bool = False
+    resume: bool = False
+    log_every: int = 10
+    evaluate_every: int = 500
+    checkpoint_every: int = 500
+    tensorboard: bool = False
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("log_every", "evaluate_every", "checkpoint_every"):
+            check_count(getattr(self, name), name, 1)
+
+
+class Stopped(Exception):
+    """A signal ended the run, after the step at hand was finished and saved."""
+
+    def __init__(self, number: int, step: int) -> None:
+        name = signal.Signals(number).name
+        super().__init__(f"stopped by {name} after step {step}; --resume continues")
+        self.exit_code = 128 + number
+
+
+def train(config: Config, output: Output) -> Trainer:
+    """Train as configured, and keep the run on disk.
+
+    Started by ``torchrun``, every process takes its share of each batch, and the first one reports.
+
+    Returns:
+        The trainer at the end.
+
+    Raises:
+        Stopped: by SIGINT or SIGTERM; the run can be resumed.
+        FloatingPointError: the loss is not finite, with the step, the batch and the last good checkpoint.
+        ValueError: an argument is wrong, the configuration changed, or a file is damaged.
+        OSError: the output folder or its disk does not take what has to be written.
+    """
+    with ExitStack() as stack:
+        share, device = stack.enter_context(_processes(output.device))
+        splits = make_splits(config, output.folder, download=output.download)
+        trainer = make_trainer(config, splits.train.pixels, device, share)
+        _begin(trainer, config, output)
+        caught = stack.enter_context(_signals())
+        keeper = _Keeper(trainer, splits.validation.pixels.to(device), config, output)
+        stack.callback(keeper.close)
+        try:
+            while trainer.step < config.steps:
+                keeper.report(trainer.advance())
+                stop = share.any(bool(caught), device)
+                if stop or keeper.is_due(output.checkpoint_every):
+                    keeper.save()
+                if stop and trainer.step < config.steps:
+                    number = caught[0] if caught else signal.SIGTERM
+                    raise Stopped(number, trainer.step)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"{error}; {keeper.last_good()}") from None
+    return trainer
+
+
+def load_model(run: Path, device: torch.device) -> tuple[Config, Model, int]:
+    """Return what a run has trained: its configuration, its model and its step.
+
+    Raises:
+        FileNotFoundError: the folder holds no checkpoint.
+        ValueError: the checkpoint is damaged, or of another version.
+    """
+    state, values = checkpoint.read(run / CHECKPOINT)
+    config = from_json(values)
+    model = make_model(config)
+    own = {
+        k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")
+    }
+    model.load_state_dict(own)
+    return config, model.to(device), int(state["step"])
+
+
+def _begin(trainer: Trainer, config: Config, output: Output) -> None:
+    """Load the checkpoint that is to be continued, or require that none is in the way."""
+    path = output.output / CHECKPOINT
+    if not output.resume:
+        if path.exists():
+            raise FileExistsError(
+                f"output must hold no checkpoint yet, or be resumed, got {path}"
+            )
+        if trainer.share.rank == 0:
+            output.output.mkdir(parents=True, exist_ok=True)
+        return
+    state, before = checkpoint.read(path)
+    config.check_continues(before)
+    trainer.load(state)
+    if trainer.step > config.steps:
+        raise ValueError(
+            f"steps must be at least the {trainer.step} already taken, got {config.steps}"
+        )
+
+
+@contextmanager
+def _processes(device: str | None) -> Iterator[tuple[Share, torch.device]]:
+    """Join the other processes that torchrun started, if it did."""
+    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield Share(0, 1), torch.device(kind)
+        return
+    own = torch.device(kind)
+    if own.type == "cuda":
+        own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(own)
+    backend = "nccl" if own.type == "cuda" else "gloo"
+    torch.distributed.init_process_group(backend)
+    try:
+        yield Share(torch.distributed.get_rank(), count), own
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying of them; a second SIGINT interrupts at once."""
+    caught: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        if number == signal.SIGINT and number in caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Keeper:
+    """What a run leaves behind: progress, metrics and checkpoints, of the first process alone."""
+
+    def __init__(
+        self, trainer: Trainer, images: torch.Tensor, config: Config, output: Output
+    ) -> None:
+        self.trainer, self.images = trainer, images
+        self.config, self.output = config, output
+        self.saved = trainer.step
+        first = trainer.share.rank == 0
+        self.journal = _Journal(output, trainer.step) if first else None
+        self.bar = tqdm(
+            total=config.steps,
+            initial=trainer.step,
+            unit="step",
+            # Nobody watches a file, and one bar is enough.
+            disable=None if first else True,
+        )
+
+    def is_due(self, every: int) -> bool:
+        """Tell whether something is done after this step; the last one is never left out."""
+        step = self.trainer.step
+        return step % every == 0 or step == self.config.steps
+
+    def report(self, progress: Progress) -> None:
+        self.bar.update()
+        if self.journal is None:
+            return
+        if self.is_due(self.output.log_every):
+            self.journal.write(progress._asdict())
+            self.bar.set_postfix(
+                loss=f"{progress.loss:.2f}",
+                temperature=f"{progress.temperature:.3f}",
+                rate=f"{progress.learning_rate:.2e}",
+            )
+        if self.is_due(self.output.evaluate_every):
+            self.journal.write(self._validate())
+
+    def _validate(self) -> dict[str, Any]:
+        """Return the bounds on validation images; noise of its own, so that training does not notice."""
+        model, step = self.trainer.model, self.trainer.step
+        generator = torch.Generator(self.images.device)
+        generator.manual_seed(self.config.seed + step)
+        tau = self.trainer.recipe.temperature(step - 1)
+        discrete = discrete_loss(model, self.images, generator=generator)
+        relaxed = relaxed_loss(model, self.images, tau, generator=generator)
+        return {"step": step, "validation": discrete, "validation_relaxed": relaxed}
+
+    def save(self) -> None:
+        if self.journal is not None:
+            self.journal.sync()
+            path = self.output.output / CHECKPOINT
+            checkpoint.write(path, self.trainer.state(), self.config.as_json())
+        self.saved = self.trainer.step
+
+    def last_good(self) -> str:
+        if self.saved == 0:
+            return "no checkpoint was made"
+        path = self.output.output / CHECKPOINT
+        return f"the last good checkpoint is {path}, of step {self.saved}"
+
+    def close(self) -> None:
+        self.bar.close()
+        if self.journal is not None:
+            self.journal.close()
+
+
+class _Journal:
+    """The metrics: a line of JSON each, and TensorBoard's events when asked."""
+
+    def __init__(self, output: Output, step: int) -> None:
+        self.path = output.output / METRICS
+        _keep_until(self.path, step)
+        self.file = self.path.open("a")
+        self.events: Any = None
+        if output.tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.events = SummaryWriter(
+                str(output.output / "tensorboard"), purge_step=step
+            )
+
+    def write(self, values: dict[str, Any]) -> None:
+        try:
+            print(json.dumps(values), file=self.file, flush=True)
+        except OSError as error:
+            error.filename = error.filename or str(self.path)
+            raise
+        if self.events is not None:
+            for name, value in values.items():
+                self.events.add_scalar(name, value, values["step"])
+
+    def sync(self) -> None:
+        os.fsync(self.file.fileno())
+
+    def close(self) -> None:
+        # A full disk has said so already.
+        try:
+            self.file.close()
+        except OSError as error:
+            print(error, file=sys.stderr)
+        if self.events is not None:
+            self.events.close()
+
+
+def _keep_until(path: Path, step: int) -> None:
+    """Drop the metrics of steps after the checkpoint, and half a line that a crash left."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text().splitlines(keepends=True):
+        try:
+            if line.endswith("\n") and json.loads(line)["step"] <= step:
+                kept.append(line)
+        except (json.JSONDecodeError, KeyError, TypeError):
+            continue
+    checkpoint.write_whole(path, "".join(kept).encode())

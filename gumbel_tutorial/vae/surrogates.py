@@ -1,0 +1,92 @@
+"""An estimator by name for every stochastic layer of a model, with the state it keeps."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from gumbel_tutorial import estimators
+from gumbel_tutorial.estimators.protocol import Surrogate
+from gumbel_tutorial.estimators.score_function import MovingAverage
+
+# What follows the temperature schedule; the options of all others stay where they are.
+_ANNEALED: Mapping[str, Callable[[float], dict[str, float]]] = {
+    "gumbel_softmax": lambda tau: {"temperature": tau},
+    "straight_through_gumbel_softmax": lambda tau: {"temperature": tau},
+    "decoupled_straight_through": lambda tau: {"temperature": tau},
+    "gapped_straight_through": lambda tau: {"temperature": tau},
+    "gumbel_rao": lambda tau: {"temperature": tau},
+    "slope_annealed": lambda tau: {"slope": 1 / tau},
+}
+_CONTROL_WIDTH = 100
+
+
+class Surrogates(nn.Module):
+    """One estimator, once for each stochastic layer.
+
+    Moving averages and the control variate of RELAX, a network of one hidden layer, belong to a layer each,
+    and are part of the module's state.
+
+    Args:
+        name: of the estimator, as in :func:`gumbel_tutorial.estimators.get`.
+        layers: number of variables and of categories of each layer.
+        options: of the estimator; they win over the schedule.
+
+    Raises:
+        TypeError: an option that the estimator does not have.
+        ValueError: an unknown name.
+    """
+
+    def __init__(
+        self, name: str, layers: Sequence[tuple[int, int]], **options: Any
+    ) -> None:
+        super().__init__()
+        estimator = estimators.get(name)
+        self.name, self.options = name, options
+        #: Whether the estimator minimises a multi-sample bound, which the divergence is a part of.
+        self.multi_sample = name == "vimco"
+        self.prepared: list[partial[torch.Tensor]] = [
+            estimator.prepare(**options) for _ in layers
+        ]
+        controls = [_Control(*size) for size in layers] if name == "relax" else []
+        self.controls = nn.ModuleList(controls)
+        for layer, control in enumerate(controls):
+            self.prepared[layer] = partial(self.prepared[layer], control=control)
+
+    def at(self, temperature: float) -> list[Surrogate]:
+        """Return the estimators at a temperature of the schedule."""
+        annealed = _ANNEALED.get(self.name, lambda _: {})(temperature)
+        moving = {key: v for key, v in annealed.items() if key not in self.options}
+        return [partial(surrogate, **moving) for surrogate in self.prepared]
+
+    def _averages(self) -> list[MovingAverage]:
+        made = [surrogate.keywords.get("baseline") for surrogate in self.prepared]
+        return [average for average in made if isinstance(average, MovingAverage)]
+
+    def get_extra_state(self) -> torch.Tensor:
+        """Return what the moving averages hold; NaN is nothing yet."""
+        values = [average.value for average in self._averages()]
+        numbers = [math.nan if value is None else float(value) for value in values]
+        return torch.tensor(numbers, dtype=torch.float64)
+
+    def set_extra_state(self, state: torch.Tensor) -> None:
+        """Give the moving averages back what they held."""
+        for average, value in zip(self._averages(), state, strict=True):
+            average.value = None if value.isnan() else value.clone()
+
+
+class _Control(nn.Module):
+    """A control variate of the perturbed logits: two linear maps with a bend between them."""
+
+    def __init__(self, num_latents: int, num_categories: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(num_latents * num_categories, _CONTROL_WIDTH)
+        self.outer = nn.Linear(_CONTROL_WIDTH, 1)
+
+    def forward(self, perturbed: torch.Tensor) -> torch.Tensor:
+        """Return values of the shape of the losses."""
+        centred = perturbed - perturbed.mean(-1, keepdim=True)
+        return self.outer(torch.tanh(self.inner(centred.flatten(-2)))).squeeze(-1)

@@ -1,0 +1,291 @@
+"""The table: every estimator on every task, its learning rate chosen on validation, several seeds, recorded.
+
+The record is the store: a run that it holds is not run again, so the command can be stopped and repeated.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from gumbel_tutorial import machine
+from gumbel_tutorial.vae.checkpoint import write_whole
+from gumbel_tutorial.vae.config import Config, make_splits, make_trainer
+from gumbel_tutorial.vae.data import Splits
+from gumbel_tutorial.vae.evaluation import assess
+from gumbel_tutorial.vae.sharing import Share
+
+LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+
+#: What is compared: a label, the estimator's name and its options.
+ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
+    "SF": ("reinforce_moving_average", {}),
+    "DARN": ("darn", {}),
+    "MuProp": ("muprop", {}),
+    "ST": ("straight_through", {}),
+    "Slope-Annealed ST": ("slope_annealed", {}),
+    "Gumbel-Softmax": ("gumbel_softmax", {}),
+    "ST Gumbel-Softmax": ("straight_through_gumbel_softmax", {}),
+    "RLOO": ("rloo", {"num_samples": 2}),
+    "Gumbel-Rao": ("gumbel_rao", {"num_inner": 10}),
+    "ReinMax": ("reinmax", {}),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A task: what is particular in its configuration, and the lengths of its runs.
+
+    Attributes:
+        settings: of the configuration.
+        steps: of a run that is reported.
+        trial_steps: of a run that chooses the learning rate.
+    """
+
+    settings: dict[str, Any]
+    steps: int
+    trial_steps: int = 3000
+
+
+_CATEGORIES = {"num_latents": 20, "num_categories": 10}
+_BITS = {"num_latents": 200, "num_categories": 2}
+# The temperature stays at 1 for structured prediction, and falls for the autoencoders.
+_PREDICT = {"task": "predict", "anneal_rate": 0.0}
+_AUTOENCODE = {"task": "autoencode", "anneal_rate": 1e-4, "learn_prior": True}
+
+COLUMNS: Mapping[str, Column] = {
+    "VAE (Cat.)": Column({**_AUTOENCODE, **_CATEGORIES}, steps=60_000),
+    "VAE (Cat., 200 hidden)": Column(
+        {**_AUTOENCODE, **_CATEGORIES, "decoder_hidden": (200,)}, steps=40_000
+    ),
+    "SBN (Cat.)": Column({**_PREDICT, **_CATEGORIES}, steps=10_000),
+    "SBN (Bern.)": Column({**_PREDICT, **_BITS}, steps=10_000),
+    "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=10_000),
+}
+
+#: Jang, Gu and Poole (2017), table 1.
+PUBLISHED: Mapping[str, Mapping[str, float]] = {
+    column: dict(zip(ROWS, values, strict=False))
+    for column, values in {
+        "SBN (Bern.)": (72.0, 59.7, 58.9, 58.9, 58.7, 58.5, 59.3),
+        "SBN (Cat.)": (73.1, 67.9, 63.0, 61.8, 61.1, 59.0, 59.7),
+        "VAE (Bern.)": (112.2, 110.9, 109.7, 116.0, 111.5, 105.0, 111.5),
+        "VAE (Cat.)": (110.6, 128.8, 107.0, 110.9, 107.8, 101.5, 107.8),
+    }.items()
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the table; a trial chooses the learning rate and is evaluated on validation images alone."""
+
+    column: str
+    row: str
+    seed: int
+    learning_rate: float
+    trial: bool
+
+    def config(self) -> Config:
+        """Return the configuration of the run."""
+        column, (estimator, options) = COLUMNS[self.column], ROWS[self.row]
+        return Config(
+            data="mnist",
+            binarisation="fixed",
+            estimator=estimator,
+            options=options,
+            steps=column.trial_steps if self.trial else column.steps,
+            learning_rate=self.learning_rate,
+            decay="second-half",
+            seed=self.seed,
+            **column.settings,
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the runs are made.
+
+    Attributes:
+        folder: of the four MNIST files.
+        device: of the model and the images.
+        num_samples: of the multi-sample bound on the test images.
+    """
+
+    folder: Path
+    device: str
+    num_samples: int
+
+
+def run_table(
+    record: Path,
+    place: Place,
+    *,
+    columns: tuple[str, ...],
+    rows: tuple[str, ...],
+    seeds: int,
+    jobs: int,
+) -> None:
+    """Make the runs that a record lacks, several at once, and write each into it as it ends."""
+    runs: list[dict[str, Any]] = read_record(record)["runs"] if record.exists() else []
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _one_thread) as pool:
+        for column in columns:
+            trials = _trials(column, rows)
+            _make(trials, runs, record, place, pool, f"{column}, learning rates")
+            reported = [
+                Job(column, row, seed, best_rate(runs, column, row), trial=False)
+                for seed in range(seeds)
+                for row in rows
+            ]
+            _make(reported, runs, record, place, pool, column)
+
+
+def _trials(column: str, rows: tuple[str, ...]) -> list[Job]:
+    return [
+        Job(column, row, 0, rate, trial=True) for row in rows for rate in LEARNING_RATES
+    ]
+
+
+def best_rate(runs: list[dict[str, Any]], column: str, row: str) -> float:
+    """Return the learning rate whose trial has the lowest validation bound."""
+    trials = [
+        run
+        for run in runs
+        if run["trial"]
+        and run["column"] == column
+        and run["row"] == row
+        # A trial that diverged has none.
+        and run["validation"] is not None
+    ]
+    return min(trials, key=lambda run: run["validation"])["learning_rate"]
+
+
+def _make(
+    jobs: list[Job],
+    runs: list[dict[str, Any]],
+    record: Path,
+    place: Place,
+    pool: ProcessPoolExecutor,
+    label: str,
+) -> None:
+    """Run what is missing, and keep the record on disk up to date."""
+    left = [job for job in jobs if not any(_is(job, run) for run in runs)]
+    futures = [pool.submit(run_job, job, place) for job in left]
+    for future in tqdm(as_completed(futures), total=len(left), desc=label):
+        runs.append(future.result())
+        write_record(record, runs)
+
+
+def _is(job: Job, run: Mapping[str, Any]) -> bool:
+    """Tell whether a recorded run is this job, made with the configuration that it has now."""
+    same = all(run[name] == value for name, value in asdict(job).items())
+    return same and run["config"] == json.loads(json.dumps(job.config().as_json()))
+
+
+def run_job(job: Job, place: Place) -> dict[str, Any]:
+    """Train and evaluate one run, and return what is recorded of it; a run that diverges says so."""
+    start, device = time.perf_counter(), torch.device(place.device)
+    config = job.config()
+    splits = _splits(place.folder)
+    trainer = make_trainer(config, splits.train.pixels, device, Share(0, 1))
+    numbers: dict[str, Any]
+    try:
+        curve = list(_train(trainer, config.steps))
+        numbers = _evaluate(trainer, splits, job, place) | {"curve": curve}
+    except FloatingPointError as error:
+        numbers = {"validation": None, "diverged": str(error)}
+    return {
+        **asdict(job),
+        **numbers,
+        "config": config.as_json(),
+        "seconds": round(time.perf_counter() - start, 1),
+        "machine": machine.describe(),
+    }
+
+
+def _train(trainer: Any, steps: int, points: int = 20) -> Iterator[float]:
+    """Take the steps and yield the mean training loss of every twentieth of them."""
+    for stretch in range(points):
+        length = steps * (stretch + 1) // points - steps * stretch // points
+        losses = [trainer.advance().loss for _ in range(length)]
+        yield round(sum(losses) / length, 3)
+
+
+def _evaluate(trainer: Any, splits: Splits, job: Job, place: Place) -> dict[str, Any]:
+    device = torch.device(place.device)
+    tau = trainer.recipe.temperature(trainer.step - 1)
+    generator = torch.Generator(device).manual_seed(job.seed + 1_000)
+
+    def bounds(images: torch.Tensor, num_samples: int) -> dict[str, Any]:
+        found = assess(
+            trainer.model,
+            images.to(device),
+            num_samples=num_samples,
+            temperature=tau,
+            generator=generator,
+        )
+        return asdict(found)
+
+    validation = bounds(splits.validation.pixels, 5)["multi_sample"]
+    if job.trial:
+        return {"validation": validation}
+    return {
+        "validation": validation,
+        "test": bounds(splits.test.pixels, place.num_samples),
+    }
+
+
+@lru_cache(maxsize=1)
+def _splits(folder: Path) -> Splits:
+    # Fixed once, and the same for all runs.
+    return make_splits(Config(data="mnist"), folder, download=False)
+
+
+def _one_thread() -> None:
+    # Runs side by side use the processor's cores better than one run on all of them.
+    torch.set_num_threads(1)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a record of the table.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is no record.
+    """
+    try:
+        record = json.loads(path.read_text())
+        record["runs"], record["published"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} must be a record of the table, got {error}"
+        ) from error
+    return record
+
+
+def write_record(path: Path, runs: list[dict[str, Any]]) -> None:
+    """Write a record whole, in an order of its own."""
+    order = sorted(runs, key=lambda run: json.dumps([run[k] for k in _KEYS]))
+    content = {"published": PUBLISHED, "runs": order}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+_KEYS = ("column", "row", "trial", "learning_rate", "seed")
+
+
+def collect_bounds(record: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
+    """Return the multi-sample bounds on the test images: by task, by estimator, one a seed."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for run in record["runs"]:
+        if not run["trial"] and "test" in run:
+            rows = found.setdefault(run["column"], {})
+            rows.setdefault(run["row"], []).append(run["test"]["multi_sample"])
+    return found

@@ -1,0 +1,210 @@
+"""One training run as an object that steps, and whose whole state is a table of tensors."""
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from gumbel_tutorial.estimators.protocol import check_count
+from gumbel_tutorial.vae.binarise import dynamic
+from gumbel_tutorial.vae.model import CategoricalVAE, StructuredPrediction
+from gumbel_tutorial.vae.sharing import Share
+from gumbel_tutorial.vae.surrogates import Surrogates
+
+Model = CategoricalVAE | StructuredPrediction
+Schedule = Callable[[int], float]
+
+
+class Progress(NamedTuple):
+    """What a step did: its number, from 1, the mean loss in nats an image, and the settings it had."""
+
+    step: int
+    loss: float
+    temperature: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        temperature: step, from 0, to the temperature.
+        learning_rate: step, from 0, to the learning rate of Adam.
+        batch_size: images a step, over all processes; what is left over of an epoch is not used in it.
+        seed: of the order of the images, a new permutation every epoch.
+        draws_pixels: draw binary pixels from grey ones anew in every step.
+        bfloat16: autocast the networks to bfloat16.
+    """
+
+    temperature: Schedule
+    learning_rate: Schedule
+    batch_size: int = 100
+    seed: int = 0
+    draws_pixels: bool = False
+    bfloat16: bool = False
+
+
+class Trainer:
+    """Adam on the loss of a model by an estimator.
+
+    The order of the images is a function of the seed and the step, so that the step says where in the data
+    the run is.
+
+    Args:
+        model: is trained in place.
+        surrogates: the estimator of its layers.
+        images: pixels, shape ``(n, num_pixels)``, on the device of the model.
+        recipe: how.
+        generator: on that device; draws codes, and pixels where the recipe says so.
+        share: this process's part of every batch.
+
+    Raises:
+        ValueError: a batch size below 1, above the number of images, or that the processes cannot divide.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        surrogates: Surrogates,
+        images: torch.Tensor,
+        recipe: Recipe,
+        *,
+        generator: torch.Generator,
+        share: Share | None = None,
+    ) -> None:
+        self.share = Share(0, 1) if share is None else share
+        check_count(recipe.batch_size, "batch_size", 1)
+        self.share.check(recipe.batch_size, surrogates.name)
+        if recipe.batch_size > len(images):
+            size = recipe.batch_size
+            raise ValueError(
+                f"batch_size must be at most {len(images)} images, got {size}"
+            )
+        self.model, self.surrogates = model, surrogates
+        self.images, self.recipe, self.generator = images, recipe, generator
+        self.objective: nn.Module = _Objective(model, surrogates, self.share)
+        if self.share.count > 1:
+            self.objective = DistributedDataParallel(self.objective)
+        parameters = [*model.parameters(), *surrogates.parameters()]
+        self.optimizer = torch.optim.Adam(parameters, fused=True)
+        self.step = 0
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+
+    def rows(self, step: int) -> torch.Tensor:
+        """Return the indices of the images of a step, over all processes."""
+        size = self.recipe.batch_size
+        epoch, position = divmod(step, len(self.images) // size)
+        if epoch != self._epoch:
+            # Two counters must not meet: seeds of neighbouring runs stay apart.
+            order = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + epoch)
+            self._order = torch.randperm(len(self.images), generator=order)
+            self._epoch = epoch
+        return self._order[position * size :][:size]
+
+    def advance(self) -> Progress:
+        """Take one step.
+
+        Raises:
+            FloatingPointError: logits or the loss are not finite, with the step and the batch; nothing has
+                been updated.
+        """
+        tau = self.recipe.temperature(self.step)
+        rate = self.recipe.learning_rate(self.step)
+        rows = self.rows(self.step)
+        try:
+            with self._precision():
+                losses = self.objective(self._batch(rows), tau, self.generator)
+            loss = self.share.mean(losses)
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"loss must be finite, got {loss}")
+        except FloatingPointError as error:
+            shown = ", ".join(str(row) for row in rows[:10].tolist())
+            where = f"step {self.step + 1}, batch of {len(rows)} images {shown}, ..."
+            raise FloatingPointError(f"{error} at {where}") from None
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        losses.mean().backward()
+        self.optimizer.step()
+        self.step += 1
+        return Progress(self.step, loss, tau, rate)
+
+    def _batch(self, rows: torch.Tensor) -> torch.Tensor:
+        batch = self.images[rows.to(self.images.device)]
+        if self.recipe.draws_pixels:
+            # All processes draw all pixels, as one would, and keep their own.
+            batch = dynamic(batch, generator=self.generator)
+        return batch[self.share.rows(len(batch))]
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if not self.recipe.bfloat16:
+            return nullcontext()
+        return torch.autocast(self.images.device.type, dtype=torch.bfloat16)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return everything that the rest of the run depends on, tensors by name."""
+        tensors = {"step": torch.tensor(self.step)}
+        tensors["generator"] = self.generator.get_state()
+        for prefix, module in (("model", self.model), ("surrogates", self.surrogates)):
+            for name, value in module.state_dict().items():
+                tensors[f"{prefix}.{name}"] = value
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            for name, value in moments.items():
+                tensors[f"optimizer.{number}.{name}"] = torch.as_tensor(value)
+        return tensors
+
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Continue from a state.
+
+        Raises:
+            ValueError: a tensor is missing, unknown, or of another shape.
+        """
+        parts: dict[str, dict[str, torch.Tensor]] = {}
+        for key, value in tensors.items():
+            prefix, _, name = key.partition(".")
+            parts.setdefault(prefix, {})[name] = value
+        try:
+            self.model.load_state_dict(parts["model"])
+            self.surrogates.load_state_dict(parts.get("surrogates", {}))
+            self._load_optimizer(parts.get("optimizer", {}))
+            self.generator.set_state(parts["generator"][""].cpu())
+            self.step = int(parts["step"][""])
+        except (KeyError, RuntimeError, TypeError) as error:
+            reason = str(error).splitlines()
+            raise ValueError(
+                f"state must be that of this model, got {' '.join(reason)}"
+            ) from error
+
+    def _load_optimizer(self, moments: dict[str, torch.Tensor]) -> None:
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in moments.items():
+            number, _, name = key.partition(".")
+            state.setdefault(int(number), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+class _Objective(nn.Module):
+    """A model's loss as a module, so that processes can share its gradient."""
+
+    def __init__(self, model: Model, surrogates: Surrogates, share: Share) -> None:
+        super().__init__()
+        self.model, self.surrogates, self.share = model, surrogates, share
+
+    def forward(
+        self, images: torch.Tensor, temperature: float, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Return this process's losses, shape ``(batch / processes,)``."""
+        surrogates = [self.share.spread(s) for s in self.surrogates.at(temperature)]
+        return self.model.loss(
+            images,
+            surrogates,
+            generator=generator,
+            analytic=not self.surrogates.multi_sample,
+        )

@@ -1,0 +1,304 @@
+"""A run on disk under every fault that training meets: nothing is lost, and the error is one line."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gumbel_tutorial.vae import run
+from gumbel_tutorial.vae.__main__ import main
+from gumbel_tutorial.vae.config import Config
+from gumbel_tutorial.vae.run import CHECKPOINT, METRICS, Output, train
+
+COMMAND = [sys.executable, "-m", "gumbel_tutorial.vae"]
+SETTINGS = {"num_latents": 4, "num_categories": 3, "batch_size": 20, "steps": 120}
+FLAGS = [
+    *("--num-latents", "4", "--num-categories", "3", "--batch-size", "20"),
+    *("--checkpoint-every", "20", "--evaluate-every", "30", "--log-every", "5"),
+]
+
+
+def output(folder, **options):
+    defaults = {"checkpoint_every": 20, "evaluate_every": 30, "log_every": 5}
+    return Output(folder, **{**defaults, **options})
+
+
+def command(*arguments, **options):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+        **options,
+    )
+
+
+def same_files(first, second):
+    assert (first / METRICS).read_text() == (second / METRICS).read_text()
+    ours, theirs = load_file(first / CHECKPOINT), load_file(second / CHECKPOINT)
+    assert set(ours) == set(theirs)
+    for name, value in ours.items():
+        torch.testing.assert_close(
+            value, theirs[name], rtol=0, atol=0, equal_nan=True, msg=name
+        )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the folder of a run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole")
+    train(Config(**SETTINGS), output(folder))
+    return folder
+
+
+def test_the_metrics_say_what_happened(whole):
+    lines = [json.loads(line) for line in (whole / METRICS).read_text().splitlines()]
+    steps = [line for line in lines if "loss" in line]
+    assert [line["step"] for line in steps] == list(range(5, 121, 5))
+    assert set(steps[0]) == {"step", "loss", "temperature", "learning_rate"}
+    evaluations = [line for line in lines if "validation" in line]
+    assert [line["step"] for line in evaluations] == [30, 60, 90, 120]
+    assert evaluations[-1]["validation"] < evaluations[0]["validation"]
+
+
+class Interrupt(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", [20, 37, 119])
+def test_a_run_that_died_continues_as_if_it_had_not(at, whole, tmp_path, monkeypatch):
+    advance = run.Trainer.advance
+
+    def dies(self):
+        if self.step == at:
+            raise Interrupt
+        return advance(self)
+
+    monkeypatch.setattr(run.Trainer, "advance", dies)
+    with pytest.raises(Interrupt):
+        train(Config(**SETTINGS), output(tmp_path))
+    monkeypatch.undo()
+    # A crash may leave half a line, too.
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"step": 40, "lo')
+    train(Config(**SETTINGS), output(tmp_path, resume=True))
+    same_files(tmp_path, whole)
+
+
+def test_a_finished_run_may_go_on(whole, tmp_path):
+    short = {**SETTINGS, "steps": 60}
+    train(Config(**short), output(tmp_path))
+    train(Config(**SETTINGS), output(tmp_path, resume=True))
+    same_files(tmp_path, whole)
+    train(Config(**SETTINGS), output(tmp_path, resume=True))
+    same_files(tmp_path, whole)
+    with pytest.raises(
+        ValueError, match="steps must be at least the 120 already taken"
+    ):
+        train(Config(**short), output(tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_step_saves_and_says_so(number, tmp_path):
+    # Long enough that the signal comes before the end, whatever the machine is busy with.
+    steps = ["--steps", "100000", "--log-every", "1"]
+    process = subprocess.Popen(
+        [*COMMAND, "train", "--output", str(tmp_path), *FLAGS, *steps],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    deadline = time.monotonic() + 120
+    metrics = tmp_path / METRICS
+    while not (metrics.exists() and metrics.read_text().count("\n") > 50):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    last = json.loads(metrics.read_text().splitlines()[-1])["step"]
+    line = f"stopped by {number.name} after step {last}; --resume continues"
+    assert errors.strip().splitlines()[-1] == line
+    assert load_file(tmp_path / CHECKPOINT)["step"] == last
+    resumed = Config(**{**SETTINGS, "steps": last + 7})
+    trained = train(resumed, output(tmp_path, resume=True))
+    assert trained.step == last + 7
+
+
+def test_a_loss_that_is_not_finite_names_step_batch_and_checkpoint(
+    tmp_path, monkeypatch
+):
+    advance = run.Trainer.advance
+
+    def poisoned(self):
+        if self.step == 50:
+            self.model.decoder[-1].bias.data[0] = torch.nan
+        return advance(self)
+
+    monkeypatch.setattr(run.Trainer, "advance", poisoned)
+    message = (
+        r"loss must be finite, got nan at step 51, batch of 20 images [\d, ]+, \.\.\.; "
+        rf"the last good checkpoint is {tmp_path / CHECKPOINT}, of step 40"
+    )
+    with pytest.raises(FloatingPointError, match=message):
+        train(Config(**SETTINGS), output(tmp_path))
+    assert load_file(tmp_path / CHECKPOINT)["step"] == 40
+
+
+def test_numbers_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
+    advance = run.Trainer.advance
+
+    def poisoned(self):
+        progress = advance(self)
+        if self.step == 60:
+            self.model.decoder[-1].bias.data[0] = torch.inf
+        return progress
+
+    monkeypatch.setattr(run.Trainer, "advance", poisoned)
+    with pytest.raises(FloatingPointError, match="must be finite"):
+        train(Config(**SETTINGS), output(tmp_path, evaluate_every=1000))
+    assert load_file(tmp_path / CHECKPOINT)["step"] == 40
+
+
+def small_files():
+    # No file of more than 20 kB: the checkpoint has more, as on a disk that is nearly full.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_a_full_disk_stops_with_one_line_and_keeps_the_checkpoint_before(tmp_path):
+    first = command("train", "--output", str(tmp_path), *FLAGS, "--steps", "40")
+    assert first.returncode == 0, first.stderr
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    assert len(before) > 20_000 > (tmp_path / METRICS).stat().st_size
+    arguments = (
+        "train",
+        "--output",
+        str(tmp_path),
+        *FLAGS,
+        "--steps",
+        "60",
+        "--resume",
+    )
+    full = command(*arguments, preexec_fn=small_files)
+    assert full.returncode == 1
+    (line,) = [row for row in full.stderr.splitlines() if "error" in row]
+    assert line.startswith("error: ")
+    assert "File too large" in line
+    assert CHECKPOINT in line
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == [CHECKPOINT, METRICS]
+    assert command(*arguments).returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_metrics_that_do_not_fit_stop_the_run_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "_keep_until", lambda *_: None)
+    (tmp_path / METRICS).symlink_to("/dev/full")
+    with pytest.raises(OSError, match=f"No space left on device.*{METRICS}"):
+        train(Config(**SETTINGS), output(tmp_path))
+
+
+def test_faults_of_the_folder_are_one_line_each(whole, tmp_path, capsys):
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    content = bytearray((whole / CHECKPOINT).read_bytes())
+    content[-5] ^= 1
+    (damaged / CHECKPOINT).write_bytes(content)
+    cases = [
+        (["--output", str(file / "run")], "Not a directory"),
+        (["--output", str(whole)], "output must hold no checkpoint yet"),
+        (["--output", str(tmp_path / "none"), "--resume"], "is missing"),
+        (["--output", str(damaged), "--resume"], "must be undamaged"),
+        (
+            ["--output", str(whole), "--resume", "--steps", "120", "--seed", "3"],
+            "configuration must not change: seed was 0, got 3",
+        ),
+        (["--output", str(tmp_path), "--data", "mnist"], "folder must be given"),
+        (
+            ["--output", str(tmp_path), "--data", "mnist", "--folder", str(tmp_path)],
+            "folder must hold train-images-idx3-ubyte.gz",
+        ),
+        (["--output", str(tmp_path), "--estimator", "x"], "name must be one of exact"),
+        (["--output", str(tmp_path), "--learning-rate", "0"], "learning_rate must be"),
+    ]
+    before = (whole / CHECKPOINT).read_bytes()
+    for arguments, message in cases:
+        assert main(["train", *FLAGS, *arguments]) == 1, arguments
+        errors = capsys.readouterr().err
+        assert message in errors
+        assert len(errors.strip().splitlines()) == 1, errors
+    assert (whole / CHECKPOINT).read_bytes() == before
+
+
+def test_evaluate_and_sample_read_the_run(whole, tmp_path, capsys):
+    assert main(["evaluate", "--run", str(whole), "--num-samples", "60"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["step"] == 120
+    assert found["multi_sample"] < found["one_sample"]
+    gap = found["one_sample"] - found["relaxed"]
+    assert found["integrality_gap"] == pytest.approx(gap)
+    picture = tmp_path / "samples.png"
+    assert main(["sample", "--run", str(whole), "--picture", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert main(["evaluate", "--run", str(whole), "--split", "all"]) == 1
+    message = "split must be one of train, validation, test, got 'all'"
+    assert message in capsys.readouterr().err
+
+
+def test_tensorboard_gets_what_the_metrics_get(tmp_path):
+    event_accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    )
+    train(Config(**{**SETTINGS, "steps": 40}), output(tmp_path, tensorboard=True))
+    events = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    lines = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
+    expected = [(row["step"], row["loss"]) for row in lines if "loss" in row]
+    found = [(event.step, event.value) for event in events.Scalars("loss")]
+    assert [step for step, _ in found] == [step for step, _ in expected]
+    values = [[value for _, value in pairs] for pairs in (found, expected)]
+    assert values[0] == pytest.approx(values[1])
+
+
+def test_help_names_every_command():
+    result = command("--help")
+    assert result.returncode == 0
+    for name in ("train", "evaluate", "sample", "table"):
+        assert name in result.stdout
+
+
+@pytest.mark.slow
+def test_torchrun_trains_as_one_process_does(whole, tmp_path):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    result = subprocess.run(
+        [
+            *launcher,
+            *("--nproc-per-node", "2", "-m", "gumbel_tutorial.vae", "train"),
+            *("--output", str(tmp_path), *FLAGS, "--steps", "120"),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+
+    def losses(folder):
+        lines = (folder / METRICS).read_text().splitlines()
+        return torch.tensor([json.loads(row)["loss"] for row in lines if "loss" in row])
+
+    torch.testing.assert_close(losses(tmp_path), losses(whole), rtol=1e-4, atol=1e-4)
+    assert result.stdout.count("trained to step 120") == 1
