@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from tqdm import tqdm
 
 from gumbel_tutorial import machine
+from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae.checkpoint import write_whole
 from gumbel_tutorial.vae.config import Config, make_splits, make_trainer
 from gumbel_tutorial.vae.data import Splits
@@ -96,16 +97,15 @@ class Job:
     def config(self) -> Config:
         """Return the configuration of the run."""
         column, (estimator, options) = COLUMNS[self.column], ROWS[self.row]
+        settings: dict[str, Any] = {"data": "mnist", **column.settings}
         return Config(
-            data="mnist",
-            binarisation="fixed",
             estimator=estimator,
             options=options,
             steps=column.trial_steps if self.trial else column.steps,
             learning_rate=self.learning_rate,
             decay="second-half",
             seed=self.seed,
-            **column.settings,
+            **settings,
         )
 
 
@@ -133,7 +133,24 @@ def run_table(
     seeds: int,
     jobs: int,
 ) -> None:
-    """Make the runs that a record lacks, several at once, and write each into it as it ends."""
+    """Make the runs that a record lacks, several at once, and write each into it as it ends.
+
+    Args:
+        record: JSON file, made if missing.
+        place: where the runs are made.
+        columns: tasks, of :data:`COLUMNS`.
+        rows: estimators, of :data:`ROWS`.
+        seeds: how many runs of each are reported, at least 1.
+        jobs: how many run at a time.
+
+    Raises:
+        ValueError: an unknown task or estimator, a count below 1, a file that is no record.
+        OSError: the record cannot be written.
+    """
+    _check_known(columns, COLUMNS, "columns")
+    _check_known(rows, ROWS, "rows")
+    check_count(seeds, "seeds", 1)
+    check_count(jobs, "jobs", 1)
     runs: list[dict[str, Any]] = read_record(record)["runs"] if record.exists() else []
     with ProcessPoolExecutor(jobs, get_context("spawn"), _one_thread) as pool:
         for column in columns:
@@ -145,6 +162,12 @@ def run_table(
                 for row in rows
             ]
             _make(reported, runs, record, place, pool, column)
+
+
+def _check_known(names: tuple[str, ...], known: Mapping[str, Any], what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{what} must be among {', '.join(known)}, got {name!r}")
 
 
 def _trials(column: str, rows: tuple[str, ...]) -> list[Job]:
@@ -193,7 +216,7 @@ def run_job(job: Job, place: Place) -> dict[str, Any]:
     """Train and evaluate one run, and return what is recorded of it; a run that diverges says so."""
     start, device = time.perf_counter(), torch.device(place.device)
     config = job.config()
-    splits = _splits(place.folder)
+    splits = _splits(config.data, place.folder)
     trainer = make_trainer(config, splits.train.pixels, device, Share(0, 1))
     numbers: dict[str, Any]
     try:
@@ -243,9 +266,9 @@ def _evaluate(trainer: Any, splits: Splits, job: Job, place: Place) -> dict[str,
 
 
 @lru_cache(maxsize=1)
-def _splits(folder: Path) -> Splits:
-    # Fixed once, and the same for all runs.
-    return make_splits(Config(data="mnist"), folder, download=False)
+def _splits(data: Literal["digits", "mnist"], folder: Path) -> Splits:
+    # Drawn once, and the same for all runs.
+    return make_splits(Config(data=data), folder, download=False)
 
 
 def _one_thread() -> None:
