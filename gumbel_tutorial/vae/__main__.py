@@ -73,6 +73,7 @@ class Evaluate:
             num_samples=self.num_samples,
             temperature=make_temperature(config)(max(0, step - 1)),
             generator=torch.Generator(device).manual_seed(self.seed),
+            progress=True,
         )
         values = asdict(found) | {"integrality_gap": found.integrality_gap}
         print(json.dumps({"split": self.split, "step": step, **values}, indent=1))

@@ -1,5 +1,7 @@
 """What a run computes: one configuration, from which its data, its model and its trainer are made."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -153,10 +155,8 @@ def _binary(pixels: torch.Tensor, config: Config, number: int) -> torch.Tensor:
 def make_model(config: Config) -> Model:
     """Return the model of a run before it has seen an image."""
     sizes = (_NUM_PIXELS[config.data], config.num_latents, config.num_categories)
-    with torch.random.fork_rng(devices=[]):
-        # torch's layers take their first weights from the global generator alone.
-        torch.manual_seed(config.seed)
-        model: Model
+    model: Model
+    with _first_weights(config.seed):
         if config.task == "predict":
             model = StructuredPrediction(
                 *sizes, num_layers=config.num_layers, hidden=config.hidden
@@ -171,6 +171,14 @@ def make_model(config: Config) -> Model:
     return model
 
 
+@contextmanager
+def _first_weights(seed: int) -> Iterator[None]:
+    """Let torch's layers, which know the global generator alone, draw by a seed; nobody else notices."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
 def make_trainer(
     config: Config, images: torch.Tensor, device: torch.device, share: Share
 ) -> Trainer:
@@ -179,8 +187,7 @@ def make_trainer(
     model.start_at(images)
     model.to(device)
     whole = {k: int(v) if v == int(v) else v for k, v in config.options.items()}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with _first_weights(config.seed):
         surrogates = Surrogates(config.estimator, model.layers, **whole).to(device)
     if config.compile:
         for network in model.networks:

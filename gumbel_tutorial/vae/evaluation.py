@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from tqdm import tqdm
 
 from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae.bounds import multi_sample_bound
@@ -47,6 +48,7 @@ def assess(
     num_samples: int,
     temperature: float,
     generator: torch.Generator,
+    progress: bool = False,
 ) -> Evaluation:
     """Return the bounds of a model on images.
 
@@ -56,10 +58,12 @@ def assess(
         num_samples: m, at least 1; memory does not depend on it.
         temperature: of the relaxed codes.
         generator: draws all codes.
+        progress: show a bar where somebody watches.
     """
     check_count(num_samples, "num_samples", 1)
     ones, many = [], []
-    for batch in images.split(_IMAGES):
+    disable = None if progress else True
+    for batch in tqdm(images.split(_IMAGES), disable=disable, unit="batch"):
         draw = partial(_log_weights, model, batch, generator)
         one, multi = multi_sample_bound(draw, num_samples, at_once=_SAMPLES)
         ones += one.tolist()

@@ -104,7 +104,9 @@ def train(config: Config, output: Output) -> Trainer:
                     number = caught[0] if caught else signal.SIGTERM
                     raise Stopped(number, trainer.step)
         except FloatingPointError as error:
-            raise FloatingPointError(f"{error}; {keeper.last_good()}") from None
+            steps = f"{trainer.step} steps were taken"
+            message = f"{error}; {steps}; {keeper.last_good()}"
+            raise FloatingPointError(message) from None
     return trainer
 
 
@@ -263,7 +265,7 @@ class _Journal:
             from torch.utils.tensorboard import SummaryWriter
 
             self.events = SummaryWriter(
-                str(output.output / "tensorboard"), purge_step=step
+                str(output.output / "tensorboard"), purge_step=step + 1
             )
 
     def write(self, values: dict[str, Any]) -> None:

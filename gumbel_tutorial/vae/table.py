@@ -1,5 +1,7 @@
 """The table: every estimator on every task, its learning rate chosen on validation, several seeds, recorded.
 
+The first seed runs at every learning rate; the others at the one that did best on validation images.
+
 The record is the store: a run that it holds is not run again, so the command can be stopped and repeated.
 """
 
@@ -24,7 +26,7 @@ from gumbel_tutorial.vae.data import Splits
 from gumbel_tutorial.vae.evaluation import assess
 from gumbel_tutorial.vae.sharing import Share
 
-LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+LEARNING_RATES = (1e-3, 3e-3)
 
 #: What is compared: a label, the estimator's name and its options.
 ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
@@ -43,17 +45,10 @@ ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
 
 @dataclass(frozen=True)
 class Column:
-    """A task: what is particular in its configuration, and the lengths of its runs.
-
-    Attributes:
-        settings: of the configuration.
-        steps: of a run that is reported.
-        trial_steps: of a run that chooses the learning rate.
-    """
+    """A task: what is particular in its configuration, and the length of its runs."""
 
     settings: dict[str, Any]
     steps: int
-    trial_steps: int = 3000
 
 
 _CATEGORIES = {"num_latents": 20, "num_categories": 10}
@@ -63,7 +58,7 @@ _PREDICT = {"task": "predict", "anneal_rate": 0.0}
 _AUTOENCODE = {"task": "autoencode", "anneal_rate": 1e-4, "learn_prior": True}
 
 COLUMNS: Mapping[str, Column] = {
-    "VAE (Cat.)": Column({**_AUTOENCODE, **_CATEGORIES}, steps=60_000),
+    "VAE (Cat.)": Column({**_AUTOENCODE, **_CATEGORIES}, steps=40_000),
     "VAE (Cat., 200 hidden)": Column(
         {**_AUTOENCODE, **_CATEGORIES, "decoder_hidden": (200,)}, steps=40_000
     ),
@@ -86,13 +81,12 @@ PUBLISHED: Mapping[str, Mapping[str, float]] = {
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the table; a trial chooses the learning rate and is evaluated on validation images alone."""
+    """One run of the table."""
 
     column: str
     row: str
-    seed: int
     learning_rate: float
-    trial: bool
+    seed: int
 
     def config(self) -> Config:
         """Return the configuration of the run."""
@@ -101,7 +95,7 @@ class Job:
         return Config(
             estimator=estimator,
             options=options,
-            steps=column.trial_steps if self.trial else column.steps,
+            steps=column.steps,
             learning_rate=self.learning_rate,
             decay="second-half",
             seed=self.seed,
@@ -151,17 +145,23 @@ def run_table(
     _check_known(rows, ROWS, "rows")
     check_count(seeds, "seeds", 1)
     check_count(jobs, "jobs", 1)
-    runs: list[dict[str, Any]] = read_record(record)["runs"] if record.exists() else []
+    runs = read_record(record)["runs"] if record.exists() else []
+    # What was made under another configuration belongs to another table.
+    runs = [run for run in runs if _is(_job(run), run)]
     with ProcessPoolExecutor(jobs, get_context("spawn"), _one_thread) as pool:
         for column in columns:
-            trials = _trials(column, rows)
-            _make(trials, runs, record, place, pool, f"{column}, learning rates")
-            reported = [
-                Job(column, row, seed, best_rate(runs, column, row), trial=False)
-                for seed in range(seeds)
+            first = [
+                Job(column, row, rate, seed=0)
+                for row in rows
+                for rate in LEARNING_RATES
+            ]
+            _make(first, runs, record, place, pool, f"{column}, first seed")
+            others = [
+                Job(column, row, best_rate(runs, column, row), seed)
+                for seed in range(1, seeds)
                 for row in rows
             ]
-            _make(reported, runs, record, place, pool, column)
+            _make(others, runs, record, place, pool, f"{column}, other seeds")
 
 
 def _check_known(names: tuple[str, ...], known: Mapping[str, Any], what: str) -> None:
@@ -170,24 +170,18 @@ def _check_known(names: tuple[str, ...], known: Mapping[str, Any], what: str) ->
             raise ValueError(f"{what} must be among {', '.join(known)}, got {name!r}")
 
 
-def _trials(column: str, rows: tuple[str, ...]) -> list[Job]:
-    return [
-        Job(column, row, 0, rate, trial=True) for row in rows for rate in LEARNING_RATES
-    ]
-
-
 def best_rate(runs: list[dict[str, Any]], column: str, row: str) -> float:
-    """Return the learning rate whose trial has the lowest validation bound."""
-    trials = [
+    """Return the learning rate whose run of the first seed has the lowest validation bound."""
+    first = [
         run
         for run in runs
-        if run["trial"]
-        and run["column"] == column
+        if run["column"] == column
         and run["row"] == row
-        # A trial that diverged has none.
+        and run["seed"] == 0
+        # A run that diverged has none.
         and run["validation"] is not None
     ]
-    return min(trials, key=lambda run: run["validation"])["learning_rate"]
+    return min(first, key=lambda run: run["validation"])["learning_rate"]
 
 
 def _make(
@@ -206,10 +200,18 @@ def _make(
         write_record(record, runs)
 
 
+def _job(run: Mapping[str, Any]) -> Job:
+    return Job(*(run[key] for key in _KEYS))
+
+
 def _is(job: Job, run: Mapping[str, Any]) -> bool:
     """Tell whether a recorded run is this job, made with the configuration that it has now."""
-    same = all(run[name] == value for name, value in asdict(job).items())
-    return same and run["config"] == json.loads(json.dumps(job.config().as_json()))
+    known = job.column in COLUMNS and job.row in ROWS
+    return (
+        known
+        and job == _job(run)
+        and run["config"] == json.loads(json.dumps(job.config().as_json()))
+    )
 
 
 def run_job(job: Job, place: Place) -> dict[str, Any]:
@@ -256,11 +258,8 @@ def _evaluate(trainer: Any, splits: Splits, job: Job, place: Place) -> dict[str,
         )
         return asdict(found)
 
-    validation = bounds(splits.validation.pixels, 5)["multi_sample"]
-    if job.trial:
-        return {"validation": validation}
     return {
-        "validation": validation,
+        "validation": bounds(splits.validation.pixels, 5)["multi_sample"],
         "test": bounds(splits.test.pixels, place.num_samples),
     }
 
@@ -301,14 +300,18 @@ def write_record(path: Path, runs: list[dict[str, Any]]) -> None:
     write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
-_KEYS = ("column", "row", "trial", "learning_rate", "seed")
+_KEYS = ("column", "row", "learning_rate", "seed")
 
 
 def collect_bounds(record: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
-    """Return the multi-sample bounds on the test images: by task, by estimator, one a seed."""
+    """Return the multi-sample bounds on the test images: by task, by estimator, one a seed.
+
+    The learning rate is the one with the lowest validation bound at the first seed.
+    """
     found: dict[str, dict[str, list[float]]] = {}
     for run in record["runs"]:
-        if not run["trial"] and "test" in run:
-            rows = found.setdefault(run["column"], {})
-            rows.setdefault(run["row"], []).append(run["test"]["multi_sample"])
+        column, row = run["column"], run["row"]
+        if run["learning_rate"] == best_rate(record["runs"], column, row):
+            rows = found.setdefault(column, {})
+            rows.setdefault(row, []).append(run["test"]["multi_sample"])
     return found

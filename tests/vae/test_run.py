@@ -148,6 +148,7 @@ def test_a_loss_that_is_not_finite_names_step_batch_and_checkpoint(
     monkeypatch.setattr(run.Trainer, "advance", poisoned)
     message = (
         r"loss must be finite, got nan at step 51, batch of 20 images [\d, ]+, \.\.\.; "
+        r"50 steps were taken; "
         rf"the last good checkpoint is {tmp_path / CHECKPOINT}, of step 40"
     )
     with pytest.raises(FloatingPointError, match=message):

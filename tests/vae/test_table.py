@@ -13,7 +13,6 @@ SMALL = {
     "small": table.Column(
         {"data": "digits", "num_latents": 4, "num_categories": 3, "batch_size": 20},
         steps=40,
-        trial_steps=20,
     )
 }
 ROWS = ("Gumbel-Softmax", "RLOO")
@@ -38,26 +37,22 @@ def run(record, *, seeds=2, rows=ROWS):
 
 def test_every_run_is_recorded_with_what_it_needs_to_be_repeated(record):
     found = run(record)
-    trials = [r for r in found["runs"] if r["trial"]]
-    reported = [r for r in found["runs"] if not r["trial"]]
-    assert len(trials) == len(reported) == 4
+    assert len(found["runs"]) == 2 * (2 + 1)
     for row in ROWS:
-        own = {r["learning_rate"]: r["validation"] for r in trials if r["row"] == row}
-        best = min(own, key=own.get)
-        chosen = {r["learning_rate"] for r in reported if r["row"] == row}
-        assert chosen == {best}
-    for made in reported:
+        own = [r for r in found["runs"] if r["row"] == row]
+        first = {r["learning_rate"]: r["validation"] for r in own if r["seed"] == 0}
+        assert set(first) == {1e-3, 1e-2}
+        best = min(first, key=first.get)
+        assert {r["learning_rate"] for r in own if r["seed"] == 1} == {best}
+        chosen = [r["test"]["multi_sample"] for r in own if r["learning_rate"] == best]
+        assert table.collect_bounds(found)["small"][row] == chosen
+    for made in found["runs"]:
         assert made["test"]["num_samples"] == 20
         assert made["test"]["multi_sample"] <= made["test"]["one_sample"]
         assert made["config"]["steps"] == 40
         assert len(made["curve"]) == 20
         assert made["seconds"] > 0
         assert made["machine"]["torch"]
-    bounds = table.collect_bounds(found)
-    assert {row: len(values) for row, values in bounds["small"].items()} == {
-        "Gumbel-Softmax": 2,
-        "RLOO": 2,
-    }
     assert found["published"]["VAE (Cat.)"]["Gumbel-Softmax"] == 101.5
 
 
@@ -68,19 +63,18 @@ def test_a_repeated_command_makes_what_is_missing_and_nothing_else(record, monke
         table, "run_job", lambda job, place: made.append(job) or real(job, place)
     )
     run(record, seeds=1, rows=("RLOO",))
-    assert len(made) == 3
+    assert len(made) == 2
     first = record.read_text()
     run(record, seeds=1, rows=("RLOO",))
-    assert len(made) == 3
+    assert len(made) == 2
     assert record.read_text() == first
     run(record, seeds=2)
-    assert len(made) == 3 + 1 + 4
+    assert len(made) == 2 + 1 + 3
     # A run of another configuration is another run.
-    monkeypatch.setitem(
-        SMALL, "small", table.Column(SMALL["small"].settings, 50, trial_steps=20)
-    )
-    run(record, seeds=1, rows=("RLOO",))
-    assert len(made) == 9
+    monkeypatch.setitem(SMALL, "small", table.Column(SMALL["small"].settings, 50))
+    runs = run(record, seeds=1, rows=("RLOO",))["runs"]
+    assert len(made) == 8
+    assert {r["config"]["steps"] for r in runs} == {50}
 
 
 def test_a_repeated_run_has_the_same_numbers(record):
@@ -99,7 +93,7 @@ def test_a_run_that_diverges_is_recorded_and_never_chosen(record, monkeypatch):
     (bad,) = [r for r in runs if r["learning_rate"] == 1e38]
     assert bad["validation"] is None
     assert "must be finite" in bad["diverged"]
-    assert [r["learning_rate"] for r in runs if not r["trial"]] == [1e-3]
+    assert table.best_rate(runs, "small", "Gumbel-Softmax") == 1e-3
 
 
 def test_a_file_that_is_no_record_is_refused(record, capsys):
