@@ -10,14 +10,25 @@ from typing import Annotated
 import torch
 import tyro
 
+from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae import table
 from gumbel_tutorial.vae.config import Config, make_splits, make_temperature
+from gumbel_tutorial.vae.device import find_device
 from gumbel_tutorial.vae.evaluation import assess
 from gumbel_tutorial.vae.model import CategoricalVAE
-from gumbel_tutorial.vae.run import Output, Stopped, load_model
+from gumbel_tutorial.vae.run import Elsewhere, Output, Stopped, load_model
 from gumbel_tutorial.vae.run import train as run_training
 
 _FLAT = tyro.conf.arg(name="")
+# What arguments, files, devices and missing libraries raise.
+_ERRORS = (
+    ValueError,
+    TypeError,
+    OSError,
+    FloatingPointError,
+    RuntimeError,
+    ImportError,
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class Evaluate:
 
     def __call__(self) -> None:
         """Evaluate and print."""
-        device = torch.device(self.device)
+        device = find_device(self.device)
         config, model, step = load_model(self.run, device)
         splits = make_splits(config, self.folder, download=False)
         if self.split not in splits._fields:
@@ -97,15 +108,14 @@ class Sample:
 
     def __call__(self) -> None:
         """Draw and write."""
-        from matplotlib.image import imsave
-
+        check_count(self.num_images, "num_images", 1)
         _, model, _ = load_model(self.run, torch.device("cpu"))
         if not isinstance(model, CategoricalVAE):
             raise ValueError(f"run must be of task autoencode, got {self.run}")
         with torch.no_grad():
             generator = torch.Generator().manual_seed(self.seed)
             pixels = model.sample(self.num_images, generator=generator)
-        imsave(self.picture, tile(pixels).numpy(), cmap="gray_r", vmin=0, vmax=1)
+        _write_picture(self.picture, tile(pixels))
         print(f"wrote {self.picture}")
 
 
@@ -145,6 +155,18 @@ class Table:
         )
 
 
+def _write_picture(path: Path, pixels: torch.Tensor) -> None:
+    from matplotlib.image import imsave
+
+    try:
+        imsave(path, pixels.numpy(), cmap="gray_r", vmin=0, vmax=1)
+    # What it does not know, it says in either of two ways.
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"picture must be a file of a known kind, such as .png, got {path}"
+        ) from error
+
+
 def tile(pixels: torch.Tensor) -> torch.Tensor:
     """Return square images in rows of about as many as there are rows, ``(n, side * side)`` to a picture."""
     side = round(pixels.shape[-1] ** 0.5)
@@ -157,7 +179,10 @@ def tile(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command of the arguments, and return its exit code; an error is one line."""
+    """Run the command of the arguments, and return its exit code; an error is one line.
+
+    Of several processes that torchrun started, one says it.
+    """
     try:
         command = tyro.cli(
             Train | Evaluate | Sample | Table,
@@ -169,8 +194,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         return stopped.exit_code
-    except (ValueError, TypeError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Elsewhere as elsewhere:
+        return elsewhere.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except _ERRORS as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
 

@@ -161,13 +161,18 @@ def multi_sample_bound(
         Two of shape ``(...)``.
 
     Raises:
-        ValueError: a count below 1.
+        ValueError: a count below 1, or another number of log-weights than was asked for.
     """
     left = check_count(num_samples, "num_samples", 1)
     at_once = check_count(at_once, "at_once", 1)
     sums, log_sums = [], []
     while left > 0:
-        weights = log_weights(min(left, at_once)).double()
+        asked = min(left, at_once)
+        weights = log_weights(asked).double()
+        if len(weights) != asked:
+            raise ValueError(
+                f"log_weights must return {asked} samples, got {len(weights)}"
+            )
         sums.append(weights.sum(0))
         log_sums.append(weights.logsumexp(0))
         left -= len(weights)

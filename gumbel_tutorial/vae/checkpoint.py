@@ -16,14 +16,18 @@ from safetensors.torch import save
 
 
 class Checkpoint(NamedTuple):
-    """The state of a run and the configuration that it ran under."""
+    """The state of a run, its configuration, and the type of its device; "" where the file does not say."""
 
     state: dict[str, torch.Tensor]
     config: dict[str, Any]
+    device: str
 
 
 def write(
-    path: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, Any]
+    path: Path,
+    state: Mapping[str, torch.Tensor],
+    config: Mapping[str, Any],
+    device: str = "",
 ) -> None:
     """Write a checkpoint beside its place, then move it there: the one before stays until that moment.
 
@@ -34,7 +38,9 @@ def write(
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     _check_finite(tensors)
     text = json.dumps(config)
-    metadata = {"config": text, "digest": _digest(tensors, text)}
+    metadata = {"config": text, "digest": _digest(tensors, text + device)}
+    if device:
+        metadata["device"] = device
     write_whole(path, save(tensors, metadata))
 
 
@@ -52,12 +58,13 @@ def read(path: Path) -> Checkpoint:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         text, digest = metadata["config"], metadata["digest"]
+        device = metadata.get("device", "")
         config = json.loads(text)
     except (SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"{path} must be a checkpoint, got {error}") from error
-    if digest != _digest(tensors, text):
+    if digest != _digest(tensors, text + device):
         raise ValueError(f"{path} must be undamaged, got content of another digest")
-    return Checkpoint(tensors, config)
+    return Checkpoint(tensors, config, device)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -83,8 +90,8 @@ def _check_finite(tensors: Mapping[str, torch.Tensor]) -> None:
             raise FloatingPointError(f"{name} must be finite, got an entry that is not")
 
 
-def _digest(tensors: Mapping[str, torch.Tensor], config: str) -> str:
-    digest = hashlib.sha256(config.encode())
+def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         value = tensors[name]
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())

@@ -2,6 +2,7 @@
 
 import torch
 
+from gumbel_tutorial.arrays import widen
 from gumbel_tutorial.estimators.protocol import as_one_hot
 
 
@@ -13,8 +14,10 @@ def width(num_latents: int, num_categories: int) -> int:
 def as_logits(outputs: torch.Tensor, num_categories: int) -> torch.Tensor:
     r"""Return outputs of a network as logits, ``(..., width)`` to ``(..., N, K)``.
 
-    The one output $\alpha$ of a bit stands for the logits $(0, \alpha)$.
+    The one output $\alpha$ of a bit stands for the logits $(0, \alpha)$. Outputs in half precision become
+    float32, since divergences are sums of small differences.
     """
+    outputs = widen(outputs)
     if num_categories == 2:
         return torch.stack([torch.zeros_like(outputs), outputs], -1)
     return outputs.unflatten(-1, (-1, num_categories))
@@ -30,7 +33,8 @@ def draw_codes(
 ) -> torch.Tensor:
     """Draw one-hot codes to evaluate with, ``(..., N, K)`` to ``(num_samples, ..., N, K)``.
 
-    Many samples of few laws are cheaper by a table of the laws than by Gumbel noise.
+    By ``torch.multinomial``, not the package's samplers: many samples of few laws are cheaper by a table
+    of the laws than by Gumbel noise for every sample.
     """
     probs = logits.softmax(-1).flatten(0, -2)
     index = torch.multinomial(probs, num_samples, replacement=True, generator=generator)

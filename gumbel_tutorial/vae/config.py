@@ -1,7 +1,6 @@
 """What a run computes: one configuration, from which its data, its model and its trainer are made."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,11 @@ from gumbel_tutorial.vae.data import Images, Splits, digits
 from gumbel_tutorial.vae.mnist import mnist
 from gumbel_tutorial.vae.model import CategoricalVAE, StructuredPrediction
 from gumbel_tutorial.vae.sharing import Share
-from gumbel_tutorial.vae.surrogates import Surrogates
+from gumbel_tutorial.vae.surrogates import Surrogates, first_weights
 from gumbel_tutorial.vae.trainer import Model, Recipe, Trainer
+
+Data = Literal["digits", "mnist"]
+Binarisation = Literal["fixed", "dynamic", "threshold", "grey"]
 
 _DIGITS_VALIDATION = 200
 _NUM_PIXELS = {"digits": 64, "mnist": 784}
@@ -53,8 +55,8 @@ class Config:
         compile: compile the networks first, which takes up to a minute.
     """
 
-    data: Literal["digits", "mnist"] = "digits"
-    binarisation: Literal["fixed", "dynamic", "threshold", "grey"] = "fixed"
+    data: Data = "digits"
+    binarisation: Binarisation = "fixed"
     task: Literal["autoencode", "predict"] = "autoencode"
     num_latents: int = 20
     num_categories: int = 10
@@ -81,10 +83,43 @@ class Config:
             check_positive(getattr(self, name), name)
         for name in ("steps", "batch_size", "anneal_every"):
             check_count(getattr(self, name), name, 1)
-        if self.anneal_rate < 0:
+        self._check_schedule()
+        check_count(self.seed, "seed", 0)
+        if self.seed >= 2**31:
+            raise ValueError(f"seed must be below 2**31, got {self.seed}")
+        self._check_used()
+
+    def _check_schedule(self) -> None:
+        if not 0 <= self.anneal_rate < math.inf:
             raise ValueError(
-                f"anneal_rate must not be negative, got {self.anneal_rate}"
+                f"anneal_rate must be finite and not negative, got {self.anneal_rate}"
             )
+        if self.anneal_rate > 0 and self.final_temperature > self.temperature:
+            raise ValueError(
+                f"final_temperature must be at most the temperature {self.temperature}, "
+                f"got {self.final_temperature}"
+            )
+
+    def _check_used(self) -> None:
+        """Require that what is set has a use."""
+        if self.task == "predict":
+            if self.decoder_hidden:
+                raise ValueError(
+                    f"decoder_hidden must be empty with task predict, got {self.decoder_hidden}"
+                )
+            if self.learn_prior:
+                raise ValueError(
+                    "learn_prior must be false with task predict, got true"
+                )
+        elif self.num_layers != 2:
+            raise ValueError(
+                f"num_layers must be 2 with task autoencode, got {self.num_layers}"
+            )
+        for name in ("control", "parameters"):
+            if self.estimator == "relax" and name in self.options:
+                raise ValueError(
+                    f"options must not set the {name} of relax, got {self.options}"
+                )
 
     def as_json(self) -> dict[str, Any]:
         """Return the configuration in JSON's types."""
@@ -156,7 +191,7 @@ def make_model(config: Config) -> Model:
     """Return the model of a run before it has seen an image."""
     sizes = (_NUM_PIXELS[config.data], config.num_latents, config.num_categories)
     model: Model
-    with _first_weights(config.seed):
+    with first_weights(config.seed):
         if config.task == "predict":
             model = StructuredPrediction(
                 *sizes, num_layers=config.num_layers, hidden=config.hidden
@@ -171,14 +206,6 @@ def make_model(config: Config) -> Model:
     return model
 
 
-@contextmanager
-def _first_weights(seed: int) -> Iterator[None]:
-    """Let torch's layers, which know the global generator alone, draw by a seed; nobody else notices."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
-
-
 def make_trainer(
     config: Config, images: torch.Tensor, device: torch.device, share: Share
 ) -> Trainer:
@@ -186,8 +213,10 @@ def make_trainer(
     model = make_model(config)
     model.start_at(images)
     model.to(device)
-    whole = {k: int(v) if v == int(v) else v for k, v in config.options.items()}
-    with _first_weights(config.seed):
+    whole = {
+        k: int(v) if float(v).is_integer() else v for k, v in config.options.items()
+    }
+    with first_weights(config.seed):
         surrogates = Surrogates(config.estimator, model.layers, **whole).to(device)
     if config.compile:
         for network in model.networks:

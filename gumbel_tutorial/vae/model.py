@@ -6,8 +6,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from gumbel_tutorial.checks import check_positive
-from gumbel_tutorial.estimators.protocol import Losses, Surrogate
+from gumbel_tutorial.estimators.protocol import Losses, Surrogate, check_count
 from gumbel_tutorial.vae.bounds import (
     categorical_kl,
     plug_in_kl,
@@ -45,8 +44,10 @@ class CategoricalVAE(nn.Module):
     ) -> None:
         super().__init__()
         _check_sizes(num_pixels, num_latents, num_categories)
-        self.num_latents, self.num_categories = num_latents, num_categories
         back = tuple(reversed(hidden)) if decoder_hidden is None else decoder_hidden
+        _check_widths(hidden, "hidden")
+        _check_widths(back, "decoder_hidden")
+        self.num_latents, self.num_categories = num_latents, num_categories
         code = width(num_latents, num_categories)
         self.encoder = perceptron([num_pixels, *hidden, code])
         self.decoder = perceptron([code, *back, num_pixels])
@@ -115,6 +116,7 @@ class CategoricalVAE(nn.Module):
     ) -> torch.Tensor:
         r"""Return $\log\frac{p(x, z)}{q(z\mid x)}$ at discrete codes drawn from q, ``(n, batch)``."""
         logits = self.encode(images)
+        _check_finite(logits)
         codes = draw_codes(logits, num_samples, generator=generator)
         divergence = plug_in_kl(codes, logits, self.prior_logits)
         return -reconstruction_loss(self.decode(codes), images) - divergence
@@ -124,6 +126,7 @@ class CategoricalVAE(nn.Module):
         shape = (self.num_latents, self.num_categories)
         uniform = torch.zeros(shape, device=next(self.parameters()).device)
         prior = uniform if self.prior_logits is None else self.prior_logits
+        _check_finite(prior)
         codes = draw_codes(prior, num_images, generator=generator)
         return self.decode(codes).sigmoid()
 
@@ -154,7 +157,8 @@ class StructuredPrediction(nn.Module):
     ) -> None:
         super().__init__()
         _check_sizes(num_pixels, num_latents, num_categories)
-        check_positive(num_layers, "num_layers")
+        check_count(num_layers, "num_layers", 1)
+        _check_widths(hidden, "hidden")
         if num_pixels % 2:
             raise ValueError(f"num_pixels must be even, got {num_pixels}")
         self.num_latents, self.num_categories = num_latents, num_categories
@@ -224,9 +228,11 @@ class StructuredPrediction(nn.Module):
         self, upper: torch.Tensor, num_samples: int, generator: torch.Generator
     ) -> torch.Tensor:
         logits = as_logits(self.maps[0](upper), self.num_categories)
+        _check_finite(logits)
         inputs = as_inputs(draw_codes(logits, num_samples, generator=generator))
         for network in self.maps[1:]:
             logits = as_logits(network(inputs), self.num_categories)
+            _check_finite(logits)
             inputs = as_inputs(draw_codes(logits, 1, generator=generator)[0])
         return self.decoder(inputs)
 
@@ -246,7 +252,12 @@ def _check_sizes(num_pixels: int, num_latents: int, num_categories: int) -> None
         "num_categories": num_categories,
     }
     for name, size in sizes.items():
-        check_positive(size, name)
+        check_count(size, name, 1)
+
+
+def _check_widths(widths: Sequence[int], name: str) -> None:
+    for size in widths:
+        check_count(size, name, 1)
 
 
 def _check_finite(logits: torch.Tensor) -> None:

@@ -1,11 +1,11 @@
 """A run on disk: metrics, checkpoints, signals; stopped at any moment and continued as if it never was."""
 
 import json
+import math
 import os
 import signal
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -24,6 +24,8 @@ from gumbel_tutorial.vae.config import (
     make_splits,
     make_trainer,
 )
+from gumbel_tutorial.vae.data import Splits
+from gumbel_tutorial.vae.device import find_device
 from gumbel_tutorial.vae.evaluation import discrete_loss, relaxed_loss
 from gumbel_tutorial.vae.sharing import Share
 from gumbel_tutorial.vae.trainer import Model, Progress, Trainer
@@ -34,7 +36,7 @@ METRICS = "metrics.jsonl"
 
 @dataclass(frozen=True)
 class Output:
-    """Where a run goes and what it reports, none of which changes its numbers.
+    """Where a run goes and what it reports; of this the device alone changes its numbers.
 
     Attributes:
         output: folder of the checkpoint, the metrics and TensorBoard's events; made if missing.
@@ -45,7 +47,8 @@ class Output:
         evaluate_every: steps between two evaluations on validation images.
         checkpoint_every: steps between two checkpoints; the end of the run always makes one.
         tensorboard: write events for TensorBoard too.
-        device: to train on, such as "cpu" or "cuda"; by default cuda where there is one.
+        device: to train on, such as "cpu" or "cuda"; by default cuda where there is one. Another type of
+            device draws other numbers, and a run stays on the type that it began on.
     """
 
     output: Path
@@ -72,6 +75,14 @@ class Stopped(Exception):
         self.exit_code = 128 + number
 
 
+class Elsewhere(Exception):
+    """Another process of the run met an error first, and reports it."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("another process of the run reports the error")
+        self.exit_code = exit_code
+
+
 def train(config: Config, output: Output) -> Trainer:
     """Train as configured, and keep the run on disk.
 
@@ -82,13 +93,14 @@ def train(config: Config, output: Output) -> Trainer:
 
     Raises:
         Stopped: by SIGINT or SIGTERM; the run can be resumed.
+        Elsewhere: another process of the run has raised an error before.
         FloatingPointError: the loss is not finite, with the step, the batch and the last good checkpoint.
         ValueError: an argument is wrong, the configuration changed, or a file is damaged.
         OSError: the output folder or its disk does not take what has to be written.
     """
     with ExitStack() as stack:
         share, device = stack.enter_context(_processes(output.device))
-        splits = make_splits(config, output.folder, download=output.download)
+        splits = _read_splits(config, output, share)
         trainer = make_trainer(config, splits.train.pixels, device, share)
         _begin(trainer, config, output)
         caught = stack.enter_context(_signals())
@@ -115,36 +127,68 @@ def load_model(run: Path, device: torch.device) -> tuple[Config, Model, int]:
 
     Raises:
         FileNotFoundError: the folder holds no checkpoint.
-        ValueError: the checkpoint is damaged, or of another version.
+        ValueError: the checkpoint is damaged, of another version, or not that of its configuration.
     """
-    state, values = checkpoint.read(run / CHECKPOINT)
+    path = run / CHECKPOINT
+    state, values, _ = checkpoint.read(path)
     config = from_json(values)
     model = make_model(config)
     own = {
         k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")
     }
-    model.load_state_dict(own)
-    return config, model.to(device), int(state["step"])
+    try:
+        model.load_state_dict(own)
+        step = int(state["step"])
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{path} must hold the model of its configuration, got {reason}"
+        ) from error
+    return config, model.to(device), step
+
+
+def _read_splits(config: Config, output: Output, share: Share) -> Splits:
+    """Read the images; of several processes the first on each machine fetches them for the others."""
+    if share.count == 1:
+        return make_splits(config, output.folder, download=output.download)
+    first = int(os.environ.get("LOCAL_RANK", "0")) == 0
+    if first:
+        splits = make_splits(config, output.folder, download=output.download)
+    torch.distributed.barrier()
+    return splits if first else make_splits(config, output.folder, download=False)
 
 
 def _begin(trainer: Trainer, config: Config, output: Output) -> None:
     """Load the checkpoint that is to be continued, or require that none is in the way."""
     path = output.output / CHECKPOINT
     if not output.resume:
-        if path.exists():
-            raise FileExistsError(
-                f"output must hold no checkpoint yet, or be resumed, got {path}"
-            )
+        _check_empty(output.output)
         if trainer.share.rank == 0:
             output.output.mkdir(parents=True, exist_ok=True)
         return
-    state, before = checkpoint.read(path)
+    state, before, device = checkpoint.read(path)
     config.check_continues(before)
+    own = trainer.images.device.type
+    if device not in ("", own):
+        raise ValueError(
+            f"device must be of the type {device} that the run began on, got {own}"
+        )
     trainer.load(state)
     if trainer.step > config.steps:
         raise ValueError(
             f"steps must be at least the {trainer.step} already taken, got {config.steps}"
         )
+
+
+def _check_empty(folder: Path) -> None:
+    """Require that no run has written into the folder."""
+    for name in (CHECKPOINT, METRICS):
+        path = folder / name
+        if path.exists() and path.stat().st_size > 0:
+            what = name.partition(".")[0]
+            raise FileExistsError(
+                f"output must hold no {what} yet, or be resumed, got {path}"
+            )
 
 
 @contextmanager
@@ -153,18 +197,44 @@ def _processes(device: str | None) -> Iterator[tuple[Share, torch.device]]:
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        yield Share(0, 1), torch.device(kind)
+        yield Share(0, 1), find_device(kind)
         return
-    own = torch.device(kind)
-    if own.type == "cuda":
-        own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(own)
-    backend = "nccl" if own.type == "cuda" else "gloo"
-    torch.distributed.init_process_group(backend)
+    store, rank, count = next(torch.distributed.rendezvous("env://"))
+    with _reported_once(store):
+        own = find_device(kind)
+        if own.type == "cuda":
+            own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(own)
+        backend = "nccl" if own.type == "cuda" else "gloo"
+        torch.distributed.init_process_group(
+            backend, store=store, rank=rank, world_size=count
+        )
+        try:
+            yield Share(rank, count), own
+        finally:
+            torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def _reported_once(store: torch.distributed.Store) -> Iterator[None]:
+    """Let the first process that fails raise its error, and the others say that it is known.
+
+    The others fail too, by the same error or because one of them is gone; the store asks for no process.
+    """
     try:
-        yield Share(torch.distributed.get_rank(), count), own
-    finally:
-        torch.distributed.destroy_process_group()
+        yield
+    except Exception as error:
+        if _count_failure(store) > 1:
+            raise Elsewhere(getattr(error, "exit_code", 1)) from error
+        raise
+
+
+def _count_failure(store: torch.distributed.Store) -> int:
+    """Return how many processes have failed, this one included; 1 where the store is gone."""
+    try:
+        return store.add("failures", 1)
+    except RuntimeError:
+        return 1
 
 
 @contextmanager
@@ -196,7 +266,7 @@ class _Keeper:
         self.config, self.output = config, output
         self.saved = trainer.step
         first = trainer.share.rank == 0
-        self.journal = _Journal(output, trainer.step) if first else None
+        self.journal = _Journal(output, trainer.step, config.steps) if first else None
         self.bar = tqdm(
             total=config.steps,
             initial=trainer.step,
@@ -207,8 +277,7 @@ class _Keeper:
 
     def is_due(self, every: int) -> bool:
         """Tell whether something is done after this step; the last one is never left out."""
-        step = self.trainer.step
-        return step % every == 0 or step == self.config.steps
+        return _is_due(self.trainer.step, every, self.config.steps)
 
     def report(self, progress: Progress) -> None:
         self.bar.update()
@@ -225,20 +294,31 @@ class _Keeper:
             self.journal.write(self._validate())
 
     def _validate(self) -> dict[str, Any]:
-        """Return the bounds on validation images; noise of its own, so that training does not notice."""
+        """Return the bounds on validation images; noise of its own, so that training does not notice.
+
+        Raises:
+            FloatingPointError: one of them is not finite.
+        """
         model, step = self.trainer.model, self.trainer.step
         generator = torch.Generator(self.images.device)
         generator.manual_seed(self.config.seed + step)
         tau = self.trainer.recipe.temperature(step - 1)
         discrete = discrete_loss(model, self.images, generator=generator)
         relaxed = relaxed_loss(model, self.images, tau, generator=generator)
-        return {"step": step, "validation": discrete, "validation_relaxed": relaxed}
+        bounds = {"validation": discrete, "validation_relaxed": relaxed}
+        for name, value in bounds.items():
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{name} must be finite, got {value} after step {step}"
+                )
+        return {"step": step, **bounds}
 
     def save(self) -> None:
         if self.journal is not None:
             self.journal.sync()
             path = self.output.output / CHECKPOINT
-            checkpoint.write(path, self.trainer.state(), self.config.as_json())
+            device = self.trainer.images.device.type
+            checkpoint.write(path, self.trainer.state(), self.config.as_json(), device)
         self.saved = self.trainer.step
 
     def last_good(self) -> str:
@@ -256,9 +336,9 @@ class _Keeper:
 class _Journal:
     """The metrics: a line of JSON each, and TensorBoard's events when asked."""
 
-    def __init__(self, output: Output, step: int) -> None:
+    def __init__(self, output: Output, step: int, steps: int) -> None:
         self.path = output.output / METRICS
-        _keep_until(self.path, step)
+        _keep_until(self.path, step, output, steps)
         self.file = self.path.open("a")
         self.events: Any = None
         if output.tensorboard:
@@ -283,22 +363,33 @@ class _Journal:
 
     def close(self) -> None:
         # A full disk has said so already.
-        try:
+        with suppress(OSError):
             self.file.close()
-        except OSError as error:
-            print(error, file=sys.stderr)
         if self.events is not None:
             self.events.close()
 
 
-def _keep_until(path: Path, step: int) -> None:
-    """Drop the metrics of steps after the checkpoint, and half a line that a crash left."""
+def _is_due(step: int, every: int, steps: int) -> bool:
+    return step % every == 0 or step == steps
+
+
+def _keep_until(path: Path, step: int, output: Output, steps: int) -> None:
+    """Drop the metrics of steps after the checkpoint, and half a line that a crash left.
+
+    Of the checkpoint's own step what only a shorter run would report is dropped too.
+    """
     if not path.exists():
         return
     kept = []
     for line in path.read_text().splitlines(keepends=True):
         try:
-            if line.endswith("\n") and json.loads(line)["step"] <= step:
+            values = json.loads(line)
+            every = (
+                output.evaluate_every if "validation" in values else output.log_every
+            )
+            known = values["step"] < step
+            last = values["step"] == step and _is_due(step, every, steps)
+            if line.endswith("\n") and (known or last):
                 kept.append(line)
         except (json.JSONDecodeError, KeyError, TypeError):
             continue

@@ -1,7 +1,8 @@
 """An estimator by name for every stochastic layer of a model, with the state it keeps."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -37,7 +38,8 @@ class Surrogates(nn.Module):
 
     Raises:
         TypeError: an option that the estimator does not have.
-        ValueError: an unknown name.
+        ValueError: an unknown name; vimco with several layers, whose bound is not linear in the losses of
+            the layers below; arm or disarm with other than 2 categories.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Surrogates(nn.Module):
     ) -> None:
         super().__init__()
         estimator = estimators.get(name)
+        _check_layers(name, layers)
         self.name, self.options = name, options
         #: Whether the estimator minimises a multi-sample bound, which the divergence is a part of.
         self.multi_sample = name == "vimco"
@@ -76,6 +79,27 @@ class Surrogates(nn.Module):
         """Give the moving averages back what they held."""
         for average, value in zip(self._averages(), state, strict=True):
             average.value = None if value.isnan() else value.clone()
+
+
+def _check_layers(name: str, layers: Sequence[tuple[int, int]]) -> None:
+    """Require layers that an estimator can be for."""
+    if name == "vimco" and len(layers) > 1:
+        raise ValueError(
+            f"estimator must not be vimco with several layers, got {len(layers)} layers"
+        )
+    for _, num_categories in layers:
+        if name in ("arm", "disarm") and num_categories != 2:
+            raise ValueError(
+                f"num_categories must be 2 with {name}, got {num_categories}"
+            )
+
+
+@contextmanager
+def first_weights(seed: int) -> Iterator[None]:
+    """Let torch's layers, which know the global generator alone, draw by a seed; nobody else notices."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 class _Control(nn.Module):

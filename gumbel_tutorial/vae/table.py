@@ -6,6 +6,7 @@ The record is the store: a run that it holds is not run again, so the command ca
 """
 
 import json
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -21,10 +22,18 @@ from tqdm import tqdm
 from gumbel_tutorial import machine
 from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae.checkpoint import write_whole
-from gumbel_tutorial.vae.config import Config, make_splits, make_trainer
+from gumbel_tutorial.vae.config import (
+    Binarisation,
+    Config,
+    Data,
+    make_splits,
+    make_trainer,
+)
 from gumbel_tutorial.vae.data import Splits
+from gumbel_tutorial.vae.device import find_device
 from gumbel_tutorial.vae.evaluation import assess
 from gumbel_tutorial.vae.sharing import Share
+from gumbel_tutorial.vae.trainer import Trainer
 
 LEARNING_RATES = (1e-3, 3e-3)
 
@@ -129,6 +138,9 @@ def run_table(
 ) -> None:
     """Make the runs that a record lacks, several at once, and write each into it as it ends.
 
+    Runs of another configuration stay in the record, and count for nothing here. When an error or an
+    interrupt stops the command, runs that have not begun are not begun any more.
+
     Args:
         record: JSON file, made if missing.
         place: where the runs are made.
@@ -138,30 +150,40 @@ def run_table(
         jobs: how many run at a time.
 
     Raises:
-        ValueError: an unknown task or estimator, a count below 1, a file that is no record.
+        ValueError: an unknown task, estimator or device, a count below 1, a file that is no record.
         OSError: the record cannot be written.
     """
     _check_known(columns, COLUMNS, "columns")
     _check_known(rows, ROWS, "rows")
     check_count(seeds, "seeds", 1)
     check_count(jobs, "jobs", 1)
+    check_count(place.num_samples, "num_samples", 1)
+    find_device(place.device)
     runs = read_record(record)["runs"] if record.exists() else []
-    # What was made under another configuration belongs to another table.
-    runs = [run for run in runs if _is(_job(run), run)]
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _one_thread) as pool:
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _one_thread)
+    try:
         for column in columns:
-            first = [
-                Job(column, row, rate, seed=0)
-                for row in rows
-                for rate in LEARNING_RATES
-            ]
+            first = [Job(column, r, rate, 0) for r in rows for rate in LEARNING_RATES]
             _make(first, runs, record, place, pool, f"{column}, first seed")
-            others = [
-                Job(column, row, best_rate(runs, column, row), seed)
-                for seed in range(1, seeds)
-                for row in rows
-            ]
+            others = _other_seeds(runs, column, rows, seeds)
             _make(others, runs, record, place, pool, f"{column}, other seeds")
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _other_seeds(
+    runs: list[dict[str, Any]], column: str, rows: tuple[str, ...], seeds: int
+) -> list[Job]:
+    """Return the runs of all seeds but the first, of rows that have a learning rate to run at."""
+    rates = {row: best_rate(runs, column, row) for row in rows}
+    return [
+        Job(column, row, rate, seed)
+        for seed in range(1, seeds)
+        for row, rate in rates.items()
+        if rate is not None
+    ]
 
 
 def _check_known(names: tuple[str, ...], known: Mapping[str, Any], what: str) -> None:
@@ -170,8 +192,11 @@ def _check_known(names: tuple[str, ...], known: Mapping[str, Any], what: str) ->
             raise ValueError(f"{what} must be among {', '.join(known)}, got {name!r}")
 
 
-def best_rate(runs: list[dict[str, Any]], column: str, row: str) -> float:
-    """Return the learning rate whose run of the first seed has the lowest validation bound."""
+def best_rate(runs: list[dict[str, Any]], column: str, row: str) -> float | None:
+    """Return the learning rate whose run of the first seed has the lowest validation bound.
+
+    Runs of another configuration do not count. None where no run counts, or all diverged.
+    """
     first = [
         run
         for run in runs
@@ -180,7 +205,10 @@ def best_rate(runs: list[dict[str, Any]], column: str, row: str) -> float:
         and run["seed"] == 0
         # A run that diverged has none.
         and run["validation"] is not None
+        and _is(_job(run), run)
     ]
+    if not first:
+        return None
     return min(first, key=lambda run: run["validation"])["learning_rate"]
 
 
@@ -193,7 +221,11 @@ def _make(
     label: str,
 ) -> None:
     """Run what is missing, and keep the record on disk up to date."""
-    left = [job for job in jobs if not any(_is(job, run) for run in runs)]
+    left = [
+        job
+        for job in jobs
+        if not any(_is(job, run) and _has_samples(run, place) for run in runs)
+    ]
     futures = [pool.submit(run_job, job, place) for job in left]
     for future in tqdm(as_completed(futures), total=len(left), desc=label):
         runs.append(future.result())
@@ -214,11 +246,16 @@ def _is(job: Job, run: Mapping[str, Any]) -> bool:
     )
 
 
+def _has_samples(run: Mapping[str, Any], place: Place) -> bool:
+    """Tell whether the bound of a run has the samples that are asked for, or the run none."""
+    return "test" not in run or run["test"]["num_samples"] == place.num_samples
+
+
 def run_job(job: Job, place: Place) -> dict[str, Any]:
     """Train and evaluate one run, and return what is recorded of it; a run that diverges says so."""
-    start, device = time.perf_counter(), torch.device(place.device)
-    config = job.config()
-    splits = _splits(config.data, place.folder)
+    described, start = machine.describe(), time.perf_counter()
+    config, device = job.config(), torch.device(place.device)
+    splits = _splits(config.data, config.binarisation, place.folder)
     trainer = make_trainer(config, splits.train.pixels, device, Share(0, 1))
     numbers: dict[str, Any]
     try:
@@ -231,11 +268,11 @@ def run_job(job: Job, place: Place) -> dict[str, Any]:
         **numbers,
         "config": config.as_json(),
         "seconds": round(time.perf_counter() - start, 1),
-        "machine": machine.describe(),
+        "machine": described,
     }
 
 
-def _train(trainer: Any, steps: int, points: int = 20) -> Iterator[float]:
+def _train(trainer: Trainer, steps: int, points: int = 20) -> Iterator[float]:
     """Take the steps and yield the mean training loss of every twentieth of them."""
     for stretch in range(points):
         length = steps * (stretch + 1) // points - steps * stretch // points
@@ -243,7 +280,9 @@ def _train(trainer: Any, steps: int, points: int = 20) -> Iterator[float]:
         yield round(sum(losses) / length, 3)
 
 
-def _evaluate(trainer: Any, splits: Splits, job: Job, place: Place) -> dict[str, Any]:
+def _evaluate(
+    trainer: Trainer, splits: Splits, job: Job, place: Place
+) -> dict[str, Any]:
     device = torch.device(place.device)
     tau = trainer.recipe.temperature(trainer.step - 1)
     generator = torch.Generator(device).manual_seed(job.seed + 1_000)
@@ -265,14 +304,17 @@ def _evaluate(trainer: Any, splits: Splits, job: Job, place: Place) -> dict[str,
 
 
 @lru_cache(maxsize=1)
-def _splits(data: Literal["digits", "mnist"], folder: Path) -> Splits:
+def _splits(data: Data, binarisation: Binarisation, folder: Path) -> Splits:
     # Drawn once, and the same for all runs.
-    return make_splits(Config(data=data), folder, download=False)
+    config = Config(data=data, binarisation=binarisation)
+    return make_splits(config, folder, download=False)
 
 
 def _one_thread() -> None:
     # Runs side by side use the processor's cores better than one run on all of them.
     torch.set_num_threads(1)
+    # An interrupt is for the command, which then begins no more runs.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -284,12 +326,23 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text())
-        record["runs"], record["published"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        record["published"].items()
+        for run in record["runs"]:
+            _check_run(run)
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} must be a record of the table, got {error}"
         ) from error
     return record
+
+
+def _check_run(run: Any) -> None:
+    """Require what the table reads of a run."""
+    for key, kind in _KINDS.items():
+        if not isinstance(run[key], kind):
+            raise TypeError(f"{key} {run[key]!r} of a run")
+    if run["validation"] is not None:
+        run["test"]["multi_sample"] + run["test"]["num_samples"]
 
 
 def write_record(path: Path, runs: list[dict[str, Any]]) -> None:
@@ -301,17 +354,30 @@ def write_record(path: Path, runs: list[dict[str, Any]]) -> None:
 
 
 _KEYS = ("column", "row", "learning_rate", "seed")
+_KINDS: Mapping[str, Any] = {
+    "column": str,
+    "row": str,
+    "learning_rate": float,
+    "seed": int,
+    "validation": float | None,
+    "config": dict,
+}
 
 
 def collect_bounds(record: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
     """Return the multi-sample bounds on the test images: by task, by estimator, one a seed.
 
-    The learning rate is the one with the lowest validation bound at the first seed.
+    The learning rate is the one with the lowest validation bound at the first seed. Runs that diverged, or
+    of another configuration, are left out; of runs that differ in the samples of the bound, the one with
+    the most counts.
     """
+    runs = [run for run in record["runs"] if "test" in run and _is(_job(run), run)]
+    bounds: dict[Job, float] = {}
+    for run in sorted(runs, key=lambda run: run["test"]["num_samples"]):
+        bounds[_job(run)] = run["test"]["multi_sample"]
     found: dict[str, dict[str, list[float]]] = {}
-    for run in record["runs"]:
-        column, row = run["column"], run["row"]
-        if run["learning_rate"] == best_rate(record["runs"], column, row):
-            rows = found.setdefault(column, {})
-            rows.setdefault(row, []).append(run["test"]["multi_sample"])
+    for job in dict.fromkeys(map(_job, runs)):
+        if job.learning_rate == best_rate(runs, job.column, job.row):
+            rows = found.setdefault(job.column, {})
+            rows.setdefault(job.row, []).append(bounds[job])
     return found

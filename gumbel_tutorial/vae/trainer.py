@@ -111,8 +111,8 @@ class Trainer:
         """Take one step.
 
         Raises:
-            FloatingPointError: logits or the loss are not finite, with the step and the batch; nothing has
-                been updated.
+            FloatingPointError: logits or the loss are not finite, with the step and the batch. Weights and
+                step are then what they were; the generator has drawn, and a moving average may have moved.
         """
         tau = self.recipe.temperature(self.step)
         rate = self.recipe.learning_rate(self.step)
@@ -148,46 +148,90 @@ class Trainer:
         return torch.autocast(self.images.device.type, dtype=torch.bfloat16)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Return everything that the rest of the run depends on, tensors by name."""
+        """Return everything that the rest of the run depends on, tensors by name, as copies."""
         tensors = {"step": torch.tensor(self.step)}
         tensors["generator"] = self.generator.get_state()
         for prefix, module in (("model", self.model), ("surrogates", self.surrogates)):
             for name, value in module.state_dict().items():
-                tensors[f"{prefix}.{name}"] = value
-        for number, moments in self.optimizer.state_dict()["state"].items():
-            for name, value in moments.items():
-                tensors[f"optimizer.{number}.{name}"] = torch.as_tensor(value)
-        return tensors
+                tensors[f"{prefix}.{name}"] = value.clone()
+        # A parameter that has had no gradient has the moments that Adam begins with.
+        moments = self._first_moments() if self.step > 0 else {}
+        for number, own in self.optimizer.state_dict()["state"].items():
+            for name, value in own.items():
+                moments[f"optimizer.{number}.{name}"] = value.clone()
+        return tensors | moments
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Continue from a state.
+        """Continue from a state, which is copied.
 
         Raises:
-            ValueError: a tensor is missing, unknown, or of another shape.
+            ValueError: a tensor is missing, unknown, or of another shape or dtype; nothing has changed.
         """
+        self._check_state(tensors)
         parts: dict[str, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():
             prefix, _, name = key.partition(".")
             parts.setdefault(prefix, {})[name] = value
         try:
-            self.model.load_state_dict(parts["model"])
-            self.surrogates.load_state_dict(parts.get("surrogates", {}))
-            self._load_optimizer(parts.get("optimizer", {}))
             self.generator.set_state(parts["generator"][""].cpu())
-            self.step = int(parts["step"][""])
-        except (KeyError, RuntimeError, TypeError) as error:
-            reason = str(error).splitlines()
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
             raise ValueError(
-                f"state must be that of this model, got {' '.join(reason)}"
+                f"state must be that of this model, got {reason}"
             ) from error
+        self.model.load_state_dict(parts["model"])
+        self.surrogates.load_state_dict(parts["surrogates"])
+        self._load_optimizer(parts.get("optimizer", {}))
+        self.step = int(parts["step"][""])
+
+    def _check_state(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Require the tensors of a state of this trainer; fused Adam reads moments of any shape unchecked."""
+        own = self.state()
+        expected = {k: v for k, v in own.items() if not k.startswith("optimizer.")}
+        begun = (tensors.get("step", torch.tensor(0)) != 0).any()
+        if begun or any(name.startswith("optimizer.") for name in tensors):
+            expected |= self._first_moments()
+        for name in sorted(set(expected) | set(tensors)):
+            fault = _fault(tensors.get(name), expected.get(name))
+            if fault:
+                raise ValueError(
+                    f"state must be that of this model, got {fault} {name}"
+                )
+
+    def _first_moments(self) -> dict[str, torch.Tensor]:
+        """Return the moments that Adam begins with, of every parameter."""
+        moments = {}
+        for number, parameter in enumerate(self._parameters):
+            start = torch.zeros_like(parameter, requires_grad=False)
+            moments[f"optimizer.{number}.step"] = torch.zeros(())
+            moments[f"optimizer.{number}.exp_avg"] = start
+            moments[f"optimizer.{number}.exp_avg_sq"] = start
+        return moments
+
+    @property
+    def _parameters(self) -> list[torch.Tensor]:
+        return self.optimizer.param_groups[0]["params"]
 
     def _load_optimizer(self, moments: dict[str, torch.Tensor]) -> None:
         state: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in moments.items():
             number, _, name = key.partition(".")
-            state.setdefault(int(number), {})[name] = value
+            state.setdefault(int(number), {})[name] = value.clone()
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _fault(found: torch.Tensor | None, expected: torch.Tensor | None) -> str:
+    """Return what is wrong with a tensor of a state, or nothing."""
+    if found is None:
+        return "no"
+    if expected is None:
+        return "an unknown"
+    if found.shape != expected.shape:
+        return f"shape {tuple(found.shape)} instead of {tuple(expected.shape)} in"
+    if found.dtype != expected.dtype:
+        return f"{found.dtype} instead of {expected.dtype} in"
+    return ""
 
 
 class _Objective(nn.Module):

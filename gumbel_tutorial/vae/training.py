@@ -10,7 +10,7 @@ from tqdm import tqdm
 from gumbel_tutorial.checks import check_positive
 from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae.evaluation import discrete_loss, relaxed_loss
-from gumbel_tutorial.vae.surrogates import Surrogates
+from gumbel_tutorial.vae.surrogates import Surrogates, first_weights
 from gumbel_tutorial.vae.trainer import Model, Recipe, Schedule, Trainer
 
 
@@ -47,8 +47,8 @@ def train(
         test_images: for the record alone.
         steps: how many.
         temperature: the schedule, step to temperature.
-        generator: draws the codes, and once the seeds of the images' order and of the evaluations' own
-            generator, so that they change nothing in the training.
+        generator: draws the codes, and once the seeds of the images' order, of the evaluations' own
+            generator, so that they change nothing in the training, and of the control variate of RELAX.
         estimator: of the gradient, by name.
         options: of the estimator.
         batch_size: images a step.
@@ -68,9 +68,12 @@ def train(
     check_positive(learning_rate, "learning_rate")
     seed, own = _draw_seed(generator), torch.Generator(generator.device)
     own.manual_seed(_draw_seed(generator))
+    # Only RELAX has weights to draw.
+    with first_weights(_draw_seed(generator) if estimator == "relax" else 0):
+        surrogates = Surrogates(estimator, model.layers, **(options or {}))
     trainer = Trainer(
         model,
-        Surrogates(estimator, model.layers, **(options or {})).to(images.device),
+        surrogates.to(images.device),
         images,
         Recipe(temperature, lambda _: learning_rate, batch_size, seed),
         generator=generator,

@@ -151,3 +151,8 @@ def test_the_multi_sample_bound_is_streamed(torch_generator):
         options = {"at_once": 0} if name == "at_once" else {}
         with pytest.raises(ValueError, match=f"{name} must be a whole number"):
             vae.multi_sample_bound(log_weights, *arguments, **options)
+
+
+def test_log_weights_of_another_number_are_refused():
+    with pytest.raises(ValueError, match="log_weights must return 10 samples, got 7"):
+        vae.multi_sample_bound(lambda _: torch.zeros(7, 2), 10)

@@ -96,3 +96,12 @@ def test_a_state_that_is_not_finite_is_not_written(path):
     with pytest.raises(FloatingPointError, match="model.weight must be finite"):
         checkpoint.write(path, bad, CONFIG)
     assert path.read_bytes() == before
+
+
+def test_the_device_is_kept_and_may_be_unknown(path):
+    assert checkpoint.read(path).device == ""
+    checkpoint.write(path, STATE, CONFIG, "cuda")
+    assert checkpoint.read(path).device == "cuda"
+    path.write_bytes(path.read_bytes().replace(b"cuda", b"cudo"))
+    with pytest.raises(ValueError, match="must be undamaged"):
+        checkpoint.read(path)

@@ -15,7 +15,9 @@ from gumbel_tutorial.vae.surrogates import Surrogates
 @pytest.mark.parametrize("name", ["num_pixels", "num_latents", "num_categories"])
 def test_sizes_must_be_positive(name):
     sizes = {"num_pixels": 4, "num_latents": 2, "num_categories": 3, name: 0}
-    with pytest.raises(ValueError, match=f"{name} must be positive, got 0"):
+    with pytest.raises(
+        ValueError, match=f"{name} must be a whole number of at least 1, got 0"
+    ):
         vae.CategoricalVAE(**sizes)
 
 
@@ -162,5 +164,45 @@ def test_a_multi_sample_estimator_takes_the_divergence_in():
 def test_refusals():
     with pytest.raises(ValueError, match="num_pixels must be even, got 5"):
         vae.StructuredPrediction(5, 2, 3)
-    with pytest.raises(ValueError, match="num_layers must be positive, got 0"):
+    with pytest.raises(ValueError, match="num_layers must be a whole number"):
         vae.StructuredPrediction(4, 2, 3, num_layers=0)
+    for widths in ({"hidden": (-3,)}, {"decoder_hidden": (4, 0)}):
+        (name,) = widths
+        with pytest.raises(ValueError, match=f"{name} must be a whole number of at"):
+            vae.CategoricalVAE(4, 2, 3, **widths)
+    with pytest.raises(ValueError, match="hidden must be a whole number of at least 1"):
+        vae.StructuredPrediction(4, 2, 3, hidden=(-3,))
+
+
+def test_estimators_that_a_model_cannot_have_are_refused():
+    with pytest.raises(ValueError, match="estimator must not be vimco with several"):
+        Surrogates("vimco", [(2, 3), (2, 3)])
+    assert Surrogates("vimco", [(2, 3)]).multi_sample
+    for name in ("arm", "disarm"):
+        with pytest.raises(
+            ValueError, match=f"num_categories must be 2 with {name}, got 3"
+        ):
+            Surrogates(name, [(2, 3)])
+
+
+@pytest.mark.parametrize(
+    "model", [vae.CategoricalVAE(4, 2, 3), vae.StructuredPrediction(4, 2, 3)]
+)
+def test_a_model_that_is_not_finite_has_no_bounds(model, torch_generator):
+    for parameter in model.networks[0].parameters():
+        torch.nn.init.constant_(parameter, torch.nan)
+    with pytest.raises(FloatingPointError, match="logits must be finite, got nan"):
+        vae.assess(
+            model,
+            torch.ones(5, 4),
+            num_samples=3,
+            temperature=1.0,
+            generator=torch_generator,
+        )
+
+
+def test_logits_are_float32_at_least():
+    for num_categories in (2, 3):
+        outputs = torch.ones(5, 6, dtype=torch.bfloat16)
+        assert as_logits(outputs, num_categories).dtype == torch.float32
+        assert as_logits(outputs.double(), num_categories).dtype == torch.float64

@@ -13,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gumbel_tutorial.vae import run
+from gumbel_tutorial.vae import __main__, checkpoint, run
 from gumbel_tutorial.vae.__main__ import main
 from gumbel_tutorial.vae.config import Config
 from gumbel_tutorial.vae.run import CHECKPOINT, METRICS, Output, train
+from gumbel_tutorial.vae.sharing import Share
 
 COMMAND = [sys.executable, "-m", "gumbel_tutorial.vae"]
 SETTINGS = {"num_latents": 4, "num_categories": 3, "batch_size": 20, "steps": 120}
@@ -108,6 +109,51 @@ def test_a_finished_run_may_go_on(whole, tmp_path):
         train(Config(**short), output(tmp_path, resume=True))
 
 
+def test_a_longer_run_keeps_no_line_that_only_the_shorter_one_has(whole, tmp_path):
+    for steps in (47, 60, 120):
+        longer = Config(**{**SETTINGS, "steps": steps})
+        train(longer, output(tmp_path, resume=steps > 47))
+        last = json.loads((tmp_path / METRICS).read_text().splitlines()[-1])
+        assert last["step"] == steps
+        # A run that is resumed at its end keeps what it has.
+        before = (tmp_path / METRICS).read_text()
+        train(longer, output(tmp_path, resume=True))
+        assert (tmp_path / METRICS).read_text() == before
+    same_files(tmp_path, whole)
+
+
+def test_metrics_without_a_checkpoint_are_not_lost(tmp_path):
+    content = '{"step": 5, "loss": 3.0}\n'
+    (tmp_path / METRICS).write_text(content)
+    with pytest.raises(FileExistsError, match=f"no metrics yet.*{METRICS}"):
+        train(Config(**SETTINGS), output(tmp_path))
+    assert (tmp_path / METRICS).read_text() == content
+
+
+def test_a_run_stays_on_its_type_of_device(whole, tmp_path):
+    state, config, device = checkpoint.read(whole / CHECKPOINT)
+    assert device == "cpu"
+    checkpoint.write(tmp_path / CHECKPOINT, state, config, "cuda")
+    message = "device must be of the type cuda that the run began on, got cpu"
+    with pytest.raises(ValueError, match=message):
+        train(Config(**SETTINGS), output(tmp_path, resume=True))
+    # An old checkpoint does not say.
+    checkpoint.write(tmp_path / CHECKPOINT, state, config)
+    assert train(Config(**SETTINGS), output(tmp_path, resume=True)).step == 120
+
+
+def test_a_checkpoint_of_another_model_is_one_line(whole, tmp_path, capsys):
+    state, config, _ = checkpoint.read(whole / CHECKPOINT)
+    other = {**state, "model.decoder.0.bias": torch.zeros(3)}
+    less = {name: value for name, value in state.items() if name != "step"}
+    for wrong in (other, less):
+        checkpoint.write(tmp_path / CHECKPOINT, wrong, config)
+        assert main(["evaluate", "--run", str(tmp_path)]) == 1
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith("error: ")
+        assert "must hold the model of its configuration, got" in line
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_finishes_the_step_saves_and_says_so(number, tmp_path):
     # Long enough that the signal comes before the end, whatever the machine is busy with.
@@ -171,6 +217,14 @@ def test_numbers_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
     assert load_file(tmp_path / CHECKPOINT)["step"] == 40
 
 
+def test_an_evaluation_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "relaxed_loss", lambda *_, **__: float("nan"))
+    message = "validation_relaxed must be finite, got nan after step 30; 30 steps were"
+    with pytest.raises(FloatingPointError, match=message):
+        train(Config(**SETTINGS), output(tmp_path))
+    assert "NaN" not in (tmp_path / METRICS).read_text()
+
+
 def small_files():
     # No file of more than 20 kB: the checkpoint has more, as on a disk that is nearly full.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -208,6 +262,75 @@ def test_metrics_that_do_not_fit_stop_the_run_by_name(tmp_path, monkeypatch):
     (tmp_path / METRICS).symlink_to("/dev/full")
     with pytest.raises(OSError, match=f"No space left on device.*{METRICS}"):
         train(Config(**SETTINGS), output(tmp_path))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_reported_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "_keep_until", lambda *_: None)
+    (tmp_path / METRICS).symlink_to("/dev/full")
+    assert main(["train", "--output", str(tmp_path), *FLAGS, "--steps", "20"]) == 1
+    assert capsys.readouterr().err.count("No space left") == 1
+
+
+def test_arguments_of_no_use_are_one_line_each(whole, tmp_path, capsys):
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps({"runs": [{}], "published": {}}))
+    at, new = ["--run", str(whole)], ["--output", str(tmp_path / "new"), *FLAGS]
+    table = ["--folder", str(tmp_path), "--record", str(record)]
+    picture = ["--picture", str(tmp_path / "a.xyz")]
+    cases = [
+        (["train", *new, "--device", "foo"], "device must be a name such as cpu"),
+        (["train", *new, "--device", "mps"], "device must be one of this machine"),
+        (["evaluate", *at, "--device", "xpu"], "device must be one of this machine"),
+        (["table", *table[:2], "--device", "mps"], "device must be one of this"),
+        (["table", *table], "must be a record of the table"),
+        (["train", *new, "--hidden", "-3"], "hidden must be a whole number of at"),
+        (
+            ["train", *new, "--options", "temperature", "inf"],
+            "temperature must be positive and finite, got inf",
+        ),
+        (["sample", *at, *picture, "--num-images", "0"], "num_images must be a whole"),
+        (["sample", *at, *picture], "picture must be a file of a known kind"),
+    ]
+    for arguments, message in cases:
+        assert main(arguments) == 1, arguments
+        lines = capsys.readouterr().err.strip().splitlines()
+        errors = [line for line in lines if line.startswith("error: ")]
+        assert len(errors) == 1, lines
+        assert message in errors[0]
+        assert "Traceback" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (RuntimeError("out of\n  memory"), 1, "error: out of memory"),
+        (ImportError("no tensorboard"), 1, "error: no tensorboard"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (run.Elsewhere(143), 143, ""),
+    ],
+)
+def test_whatever_stops_a_command_is_one_line(error, code, line, monkeypatch, capsys):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr(__main__, "run_training", fails)
+    assert main(["train", "--output", "x"]) == code
+    assert capsys.readouterr().err.strip() == line
+
+
+@pytest.mark.parametrize("local", [0, 1])
+def test_one_process_of_a_machine_fetches_and_the_others_wait(local, monkeypatch):
+    done = []
+    monkeypatch.setenv("LOCAL_RANK", str(local))
+    monkeypatch.setattr(torch.distributed, "barrier", lambda: done.append("barrier"))
+    monkeypatch.setattr(
+        run, "make_splits", lambda *_, download: done.append(f"download {download}")
+    )
+    asked = Output(Path(), download=True)
+    run._read_splits(Config(), asked, Share(local + 2, 4))
+    expected = [["download True", "barrier"], ["barrier", "download False"]]
+    assert done == expected[local]
 
 
 def test_faults_of_the_folder_are_one_line_each(whole, tmp_path, capsys):
@@ -303,3 +426,43 @@ def test_torchrun_trains_as_one_process_does(whole, tmp_path):
 
     torch.testing.assert_close(losses(tmp_path), losses(whole), rtol=1e-4, atol=1e-4)
     assert result.stdout.count("trained to step 120") == 1
+
+
+FAILING = """
+import os, sys, torch
+from gumbel_tutorial.vae import run
+from gumbel_tutorial.vae.__main__ import main
+
+advance, failing = run.Trainer.advance, sys.argv[1].split(",")
+
+def poisoned(self):
+    if self.step == 7 and os.environ["RANK"] in failing:
+        self.model.encoder[-1].bias.data[0] = torch.nan
+    return advance(self)
+
+run.Trainer.advance = poisoned
+torch.set_num_threads(1)
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("failing", ["0", "1", "0,1"])
+def test_an_error_of_some_processes_ends_all_and_is_said_once(failing, tmp_path):
+    script = tmp_path / "failing.py"
+    script.write_text(FAILING)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    result = subprocess.run(
+        [
+            *(*launcher, "--nproc-per-node", "2", str(script), failing, "train"),
+            *("--output", str(tmp_path / "run"), *FLAGS, "--steps", "100"),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=120,
+    )
+    assert result.returncode != 0
+    lines = [x for x in result.stderr.splitlines() if x.startswith("error: ")]
+    assert len(lines) == 1, result.stderr
+    assert "logits must be finite, got nan at step 8" in lines[0]

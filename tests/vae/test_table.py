@@ -1,6 +1,9 @@
 """The table: rates chosen on validation, runs made once, a record that a stopped command leaves whole."""
 
 import json
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,8 +32,8 @@ def record(tmp_path, monkeypatch):
     return tmp_path / "results" / "table.json"
 
 
-def run(record, *, seeds=2, rows=ROWS):
-    place = table.Place(Path(), "cpu", num_samples=20)
+def run(record, *, seeds=2, rows=ROWS, num_samples=20):
+    place = table.Place(Path(), "cpu", num_samples)
     table.run_table(record, place, columns=("small",), rows=rows, seeds=seeds, jobs=1)
     return table.read_record(record)
 
@@ -51,7 +54,7 @@ def test_every_run_is_recorded_with_what_it_needs_to_be_repeated(record):
         assert made["test"]["multi_sample"] <= made["test"]["one_sample"]
         assert made["config"]["steps"] == 40
         assert len(made["curve"]) == 20
-        assert made["seconds"] > 0
+        assert made["seconds"] >= 0
         assert made["machine"]["torch"]
     assert found["published"]["VAE (Cat.)"]["Gumbel-Softmax"] == 101.5
 
@@ -72,19 +75,88 @@ def test_a_repeated_command_makes_what_is_missing_and_nothing_else(record, monke
     assert len(made) == 2 + 1 + 3
     # A run of another configuration is another run.
     monkeypatch.setitem(SMALL, "small", table.Column(SMALL["small"].settings, 50))
-    runs = run(record, seeds=1, rows=("RLOO",))["runs"]
+    kept = table.read_record(record)["runs"]
+    found = run(record, seeds=1, rows=("RLOO",))
     assert len(made) == 8
-    assert {r["config"]["steps"] for r in runs} == {50}
+    assert [r for r in found["runs"] if r["config"]["steps"] == 40] == kept
+    # Only those of this configuration are reported.
+    new = [r for r in found["runs"] if r["config"]["steps"] == 50]
+    best = min(new, key=lambda r: r["validation"])
+    assert table.collect_bounds(found) == {
+        "small": {"RLOO": [best["test"]["multi_sample"]]}
+    }
 
 
-def test_a_repeated_run_has_the_same_numbers(record):
-    one, other = (run(record, seeds=1, rows=("RLOO",))["runs"] for _ in range(2))
-    record.unlink()
-    again = run(record, seeds=1, rows=("RLOO",))["runs"]
-    assert one == other
-    for first, second in zip(one, again, strict=True):
-        assert first["validation"] == second["validation"]
-        assert first.get("test") == second.get("test")
+def test_a_bound_of_other_samples_is_another_run(record):
+    run(record, seeds=1, rows=("RLOO",))
+    found = run(record, seeds=1, rows=("RLOO",), num_samples=30)
+    numbers = [r["test"]["num_samples"] for r in found["runs"]]
+    assert sorted(numbers) == [20, 20, 30, 30]
+    assert found == run(record, seeds=1, rows=("RLOO",))
+    new = [r for r in found["runs"] if r["test"]["num_samples"] == 30]
+    best = min(new, key=lambda r: r["validation"])["test"]["multi_sample"]
+    assert table.collect_bounds(found) == {"small": {"RLOO": [best]}}
+
+
+def test_a_repeated_run_has_the_same_numbers_and_another_seed_others(monkeypatch):
+    monkeypatch.setattr(table, "COLUMNS", SMALL)
+    place = table.Place(Path(), "cpu", num_samples=20)
+    one, again, other = (
+        table.run_job(table.Job("small", "RLOO", 1e-3, seed), place)
+        for seed in (0, 0, 1)
+    )
+    for key in ("validation", "test", "curve"):
+        assert one[key] == again[key] != other[key]
+
+
+def test_an_error_stops_what_has_not_begun(record, monkeypatch):
+    made = []
+
+    def fails(job, place):
+        del place
+        made.append(job)
+        time.sleep(0.2)
+        return {}
+
+    monkeypatch.setattr(table, "run_job", fails)
+    monkeypatch.setattr(table, "LEARNING_RATES", tuple(10.0**-k for k in range(8)))
+    # What the run returned cannot be written.
+    with pytest.raises(KeyError):
+        run(record, seeds=1, rows=("RLOO",))
+    time.sleep(0.5)
+    assert len(made) <= 2
+
+
+def test_workers_leave_the_interrupt_to_the_command():
+    code = (
+        "import signal; from gumbel_tutorial.vae import table; table._one_thread(); "
+        "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_row_that_diverges_at_every_rate_has_no_other_seeds(record, monkeypatch):
+    monkeypatch.setattr(table, "LEARNING_RATES", (1e37, 1e38))
+    found = run(record, seeds=3, rows=("Gumbel-Softmax",))
+    assert [r["seed"] for r in found["runs"]] == [0, 0]
+    assert table.best_rate(found["runs"], "small", "Gumbel-Softmax") is None
+    assert table.collect_bounds(found) == {}
+
+
+def test_a_seed_that_diverges_is_left_out(record):
+    found = run(record, seeds=2, rows=("RLOO",))
+    (other,) = [r for r in found["runs"] if r["seed"] == 1]
+    before = table.collect_bounds(found)["small"]["RLOO"]
+    del other["test"]
+    other["validation"] = None
+    assert table.collect_bounds(found)["small"]["RLOO"] == before[:1]
+
+
+def test_the_images_are_those_of_the_column():
+    fixed = table._splits("digits", "fixed", Path()).train.pixels
+    grey = table._splits("digits", "grey", Path()).train.pixels
+    assert len(fixed.unique()) == 2
+    assert len(grey.unique()) == 17
 
 
 def test_a_run_that_diverges_is_recorded_and_never_chosen(record, monkeypatch):
@@ -98,7 +170,15 @@ def test_a_run_that_diverges_is_recorded_and_never_chosen(record, monkeypatch):
 
 def test_a_file_that_is_no_record_is_refused(record, capsys):
     record.parent.mkdir()
-    for content in ("", "[]", json.dumps({"runs": []})):
+    incomplete = {"runs": [{}], "published": {}}
+    wrong = {"runs": {}, "published": []}
+    for content in (
+        "",
+        "[]",
+        json.dumps({"runs": []}),
+        json.dumps(incomplete),
+        json.dumps(wrong),
+    ):
         record.write_text(content)
         with pytest.raises(ValueError, match=f"{record} must be a record of the table"):
             table.read_record(record)

@@ -37,34 +37,49 @@ def trainer(digits, **settings):
     return make_trainer(config, digits, torch.device("cpu"), Share(0, 1))
 
 
-@pytest.mark.parametrize("task", ["autoencode", "predict"])
-@pytest.mark.parametrize("name", list(ESTIMATORS))
-def test_every_estimator_by_name_lowers_the_loss(name, task, digits):
-    # Without a baseline REINFORCE does not get anywhere in a hundred steps.
+def of_one_layer(digits, task, name="exact"):
+    # Without a baseline REINFORCE does not get anywhere in so few steps.
     options = {"baseline": 20.0} if name == "reinforce" else {}
     # One layer: MuProp, REBAR and RELAX are costly inside one another.
-    run = trainer(
-        digits,
-        estimator=name,
-        options=options,
-        task=task,
-        num_layers=1,
-        batch_size=50,
-        learning_rate=0.03,
-    )
+    layers = {"num_layers": 1} if task == "predict" else {}
+    settings = {"task": task, "batch_size": 50, "learning_rate": 0.03, **layers}
+    return trainer(digits, estimator=name, options=options, **settings)
+
+
+@pytest.fixture(scope="module")
+def decoders(digits):
+    """Return for each task the state of a decoder that was trained with its encoder."""
+    found = {}
+    for task in ("autoencode", "predict"):
+        run = of_one_layer(digits, task)
+        for _ in range(150):
+            run.advance()
+        found[task] = run.model.decoder.state_dict()
+    return found
+
+
+@pytest.mark.parametrize("task", ["autoencode", "predict"])
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_every_estimator_by_name_lowers_the_loss(name, task, digits, decoders):
+    run = of_one_layer(digits, task, name)
+    # The decoder knows its codes, and stays: what the loss falls by, the estimator has done.
+    run.model.decoder.load_state_dict(decoders[task])
+    run.model.decoder.requires_grad_(False)
 
     def loss():
-        return vae.discrete_loss(run.model, digits, generator=seeded())
+        with torch.no_grad():
+            return vae.discrete_loss(run.model, digits[:500], generator=seeded())
 
     before = loss()
-    for _ in range(100):
+    for _ in range(120):
         run.advance()
-    assert loss() < before - 0.25
+    assert loss() < before - 0.5
 
 
-@pytest.mark.parametrize("name", [n for n in ESTIMATORS if n not in ("arm", "disarm")])
+@pytest.mark.parametrize("name", [n for n in ESTIMATORS if n != "vimco"])
 def test_every_estimator_nests(name, digits):
-    run = trainer(digits, estimator=name, task="predict", num_categories=3)
+    num_categories = 2 if name in ("arm", "disarm") else 3
+    run = trainer(digits, estimator=name, task="predict", num_categories=num_categories)
     before = [p.clone() for p in run.model.parameters()]
     run.advance()
     after = list(run.model.parameters())
@@ -118,6 +133,60 @@ def test_a_state_of_another_model_is_refused(digits):
         run.load({"step": torch.tensor(3)})
 
 
+def refused(run, state, message):
+    before = run.state()
+    with pytest.raises(
+        ValueError, match=f"state must be that of this model, {message}"
+    ):
+        run.load(state)
+    after = run.state()
+    assert set(after) == set(before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_a_state_that_is_not_whole_is_refused_and_changes_nothing(digits):
+    run, other = trainer(digits), trainer(digits)
+    for each in (run, other, other):
+        each.advance()
+    state = other.state()
+    short = torch.zeros(3)
+    for name in ("optimizer.0.exp_avg", "model.decoder.0.bias", "generator"):
+        refused(
+            run, {**state, name: short}, rf"got shape \(3,\) instead of .* in {name}"
+        )
+        missing = {key: value for key, value in state.items() if key != name}
+        refused(run, missing, f"got no {name}")
+    refused(run, {**state, "step": torch.tensor(2.0)}, "got torch.float32 instead of")
+    for name in ("other", "model.other", "optimizer.99.exp_avg", "optimizer.x"):
+        refused(run, {**state, name: short}, f"got an unknown {name}")
+    bare = {k: v for k, v in state.items() if not k.startswith("optimizer")}
+    refused(run, bare, "got no optimizer.0.exp_avg")
+    run.load({**bare, "step": torch.tensor(0)})
+    assert not run.optimizer.state
+    run.load(state)
+    assert run.step == 2
+
+
+def test_a_state_shares_no_memory_with_the_run(digits):
+    run, other = trainer(digits), trainer(digits)
+    run.advance()
+    state = run.state()
+    kept = {name: value.clone() for name, value in state.items()}
+    other.load(state)
+    for each in (run, other):
+        each.advance()
+    assert all(torch.equal(value, kept[name]) for name, value in state.items())
+
+
+@pytest.mark.parametrize("name", ["relax", "exact"])
+def test_a_parameter_without_a_gradient_has_a_state(name, digits):
+    run, other = trainer(digits, estimator=name), trainer(digits, estimator=name)
+    run.model.decoder.requires_grad_(False)
+    run.advance()
+    other.load(run.state())
+    assert other.advance().step == 2
+
+
 def test_a_batch_that_cannot_be_is_refused(digits):
     for size, message in (
         (0, "batch_size must be a whole number of at least 1, got 0"),
@@ -167,6 +236,56 @@ def test_bfloat16_trains_in_bfloat16(digits):
     losses = [run.advance().loss for _ in range(60)]
     assert set(seen) == {torch.bfloat16}
     assert losses[-1] < losses[0]
+
+
+def test_bfloat16_keeps_the_divergence_in_float32(digits):
+    # A posterior near the prior: the divergence is a small difference of large sums.
+    losses = []
+    for bfloat16 in (False, True):
+        run = trainer(
+            digits, bfloat16=bfloat16, num_latents=20, num_categories=10, options={}
+        )
+        with run._precision(), torch.no_grad():
+            logits = run.model.encode(digits[:500])
+            kl = vae.categorical_kl(logits)
+            codes = torch.nn.functional.one_hot(logits.argmax(-1), 10).float()
+            plug_in = vae.plug_in_kl(codes, logits)
+        assert kl.dtype == plug_in.dtype == torch.float32
+        losses.append((kl.mean(), plug_in.mean()))
+    for exact, half in zip(*losses, strict=True):
+        torch.testing.assert_close(half, exact, rtol=0.02, atol=0.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"final_temperature": 2.0}, "final_temperature must be at most the temp"),
+        ({"anneal_rate": float("inf")}, "anneal_rate must be finite and not negative"),
+        ({"anneal_rate": float("nan")}, "anneal_rate must be finite and not negative"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
+        ({"seed": 2**31}, r"seed must be below 2\*\*31, got 2147483648"),
+        ({"task": "predict", "decoder_hidden": (3,)}, "decoder_hidden must be empty"),
+        ({"task": "predict", "learn_prior": True}, "learn_prior must be false with"),
+        ({"num_layers": 3}, "num_layers must be 2 with task autoencode, got 3"),
+        (
+            {"estimator": "relax", "options": {"control": 1.0}},
+            "options must not set the control of relax",
+        ),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**settings)
+
+
+def test_a_temperature_that_stays_may_lie_anywhere():
+    assert Config(anneal_rate=0.0, temperature=0.1).temperature == 0.1
+
+
+def test_an_option_that_is_not_finite_is_refused_at_the_first_step(digits):
+    run = trainer(digits, options={"temperature": float("inf")})
+    with pytest.raises(ValueError, match="temperature must be positive and finite"):
+        run.advance()
 
 
 PROCESS = textwrap.dedent("""

@@ -108,3 +108,24 @@ def test_evaluating_does_not_change_the_training():
 
 def test_a_short_run_is_recorded_at_its_end():
     assert train(3, evaluate_every=100)[1].steps == [3]
+
+
+def test_the_control_variate_of_relax_is_drawn_by_the_generator():
+    histories = []
+    for seed in (0, 1):
+        images = vae.digits()[0].pixels[:100]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = vae.CategoricalVAE(64, 2, 2, hidden=())
+            torch.manual_seed(seed)
+            history = vae.train(
+                model,
+                images,
+                images,
+                steps=5,
+                temperature=lambda step: constant(step),
+                generator=torch.Generator().manual_seed(3),
+                estimator="relax",
+            )
+        histories.append(history)
+    assert histories[0] == histories[1]
