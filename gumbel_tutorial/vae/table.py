@@ -37,7 +37,7 @@ from gumbel_tutorial.vae.trainer import Trainer
 
 LEARNING_RATES = (1e-3, 3e-3)
 
-#: What is compared: a label, the estimator's name and its options.
+# What is compared, by label; the name of the estimator, and its options.
 ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
     "SF": ("reinforce_moving_average", {}),
     "DARN": ("darn", {}),
@@ -76,7 +76,7 @@ COLUMNS: Mapping[str, Column] = {
     "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=10_000),
 }
 
-#: Jang, Gu and Poole (2017), table 1.
+# Jang, Gu and Poole (2017), table 1.
 PUBLISHED: Mapping[str, Mapping[str, float]] = {
     column: dict(zip(ROWS, values, strict=False))
     for column, values in {
@@ -144,8 +144,8 @@ def run_table(
     Args:
         record: JSON file, made if missing.
         place: where the runs are made.
-        columns: tasks, of :data:`COLUMNS`.
-        rows: estimators, of :data:`ROWS`.
+        columns: tasks, of ``COLUMNS``.
+        rows: estimators, of ``ROWS``.
         seeds: how many runs of each are reported, at least 1.
         jobs: how many run at a time.
 
