@@ -32,7 +32,7 @@ class Surrogates(nn.Module):
     and are part of the module's state.
 
     Args:
-        name: of the estimator, as in :func:`gumbel_tutorial.estimators.registry.get`.
+        name: of the estimator, as in :func:`~gumbel_tutorial.estimators.registry.get`.
         layers: number of variables and of categories of each layer.
         options: of the estimator; they win over the schedule.
 
