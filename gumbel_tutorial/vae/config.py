@@ -1,5 +1,6 @@
 """What a run computes: one configuration, from which its data, its model and its trainer are made."""
 
+import json
 import math
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
@@ -122,11 +123,8 @@ class Config:
                 )
 
     def as_json(self) -> dict[str, Any]:
-        """Return the configuration in JSON's types."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
+        """Return the configuration in JSON's types, as a file gives it back."""
+        return json.loads(json.dumps(asdict(self)))
 
     def check_continues(self, before: dict[str, Any]) -> None:
         """Require the configuration that a run has had so far; only a longer run is the same run.

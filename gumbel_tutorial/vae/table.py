@@ -205,7 +205,7 @@ def best_rate(runs: list[dict[str, Any]], column: str, row: str) -> float | None
         and run["seed"] == 0
         # A run that diverged has none.
         and run["validation"] is not None
-        and _is(_job(run), run)
+        and _is_current(run)
     ]
     if not first:
         return None
@@ -221,11 +221,8 @@ def _make(
     label: str,
 ) -> None:
     """Run what is missing, and keep the record on disk up to date."""
-    left = [
-        job
-        for job in jobs
-        if not any(_is(job, run) and _has_samples(run, place) for run in runs)
-    ]
+    made = {_job(run) for run in runs if _is_current(run) and _has_samples(run, place)}
+    left = [job for job in jobs if job not in made]
     futures = [pool.submit(run_job, job, place) for job in left]
     for future in tqdm(as_completed(futures), total=len(left), desc=label):
         runs.append(future.result())
@@ -236,14 +233,11 @@ def _job(run: Mapping[str, Any]) -> Job:
     return Job(*(run[key] for key in _KEYS))
 
 
-def _is(job: Job, run: Mapping[str, Any]) -> bool:
-    """Tell whether a recorded run is this job, made with the configuration that it has now."""
+def _is_current(run: Mapping[str, Any]) -> bool:
+    """Tell whether a recorded run was made with the configuration that its job has now."""
+    job = _job(run)
     known = job.column in COLUMNS and job.row in ROWS
-    return (
-        known
-        and job == _job(run)
-        and run["config"] == json.loads(json.dumps(job.config().as_json()))
-    )
+    return known and run["config"] == job.config().as_json()
 
 
 def _has_samples(run: Mapping[str, Any], place: Place) -> bool:
@@ -283,7 +277,7 @@ def _train(trainer: Trainer, steps: int, points: int = 20) -> Iterator[float]:
 def _evaluate(
     trainer: Trainer, splits: Splits, job: Job, place: Place
 ) -> dict[str, Any]:
-    device = torch.device(place.device)
+    device = trainer.images.device
     tau = trainer.recipe.temperature(trainer.step - 1)
     generator = torch.Generator(device).manual_seed(job.seed + 1_000)
 
@@ -371,7 +365,7 @@ def collect_bounds(record: Mapping[str, Any]) -> dict[str, dict[str, list[float]
     of another configuration, are left out; of runs that differ in the samples of the bound, the one with
     the most counts.
     """
-    runs = [run for run in record["runs"] if "test" in run and _is(_job(run), run)]
+    runs = [run for run in record["runs"] if "test" in run and _is_current(run)]
     bounds: dict[Job, float] = {}
     for run in sorted(runs, key=lambda run: run["test"]["num_samples"]):
         bounds[_job(run)] = run["test"]["multi_sample"]
