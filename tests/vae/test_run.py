@@ -44,6 +44,18 @@ def command(*arguments, **options):
     )
 
 
+def torchrun(*arguments):
+    """Start a script or a module in two processes."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return subprocess.run(
+        [*launcher, "--nproc-per-node", "2", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=300,
+    )
+
+
 def same_files(first, second):
     assert (first / METRICS).read_text() == (second / METRICS).read_text()
     ours, theirs = load_file(first / CHECKPOINT), load_file(second / CHECKPOINT)
@@ -406,17 +418,9 @@ def test_help_names_every_command():
 
 @pytest.mark.slow
 def test_torchrun_trains_as_one_process_does(whole, tmp_path):
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    result = subprocess.run(
-        [
-            *launcher,
-            *("--nproc-per-node", "2", "-m", "gumbel_tutorial.vae", "train"),
-            *("--output", str(tmp_path), *FLAGS, "--steps", "120"),
-        ],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
+    result = torchrun(
+        *("-m", "gumbel_tutorial.vae", "train", "--output", str(tmp_path)),
+        *(*FLAGS, "--steps", "120"),
     )
     assert result.returncode == 0, result.stderr
 
@@ -451,16 +455,9 @@ sys.exit(main(sys.argv[2:]))
 def test_an_error_of_some_processes_ends_all_and_is_said_once(failing, tmp_path):
     script = tmp_path / "failing.py"
     script.write_text(FAILING)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    result = subprocess.run(
-        [
-            *(*launcher, "--nproc-per-node", "2", str(script), failing, "train"),
-            *("--output", str(tmp_path / "run"), *FLAGS, "--steps", "100"),
-        ],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=120,
+    result = torchrun(
+        *(str(script), failing, "train", "--output", str(tmp_path / "run")),
+        *(*FLAGS, "--steps", "100"),
     )
     assert result.returncode != 0
     lines = [x for x in result.stderr.splitlines() if x.startswith("error: ")]
