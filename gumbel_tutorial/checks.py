@@ -237,6 +237,12 @@ def check_positive(value: Any, name: str, *, least: float = 0.0) -> None:
         raise ValueError(f"{name} must be {requirement}, got {bad}")
 
 
+def check_not_negative(value: float, name: str) -> None:
+    """Require a finite number that is zero or positive."""
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be finite and not negative, got {value}")
+
+
 def check_probability(value: Array, name: str) -> None:
     """Require probabilities, 0 and 1 included."""
     _check(value, name, (value >= 0) & (value <= 1), "lie in [0, 1]")

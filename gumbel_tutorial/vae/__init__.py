@@ -1,4 +1,4 @@
-"""Models with categorical codes: a variational autoencoder, structured prediction, and their training."""
+"""Models with discrete codes: autoencoders, structured prediction, few labels; and their training."""
 
 from gumbel_tutorial.vae.bounds import (
     categorical_kl,
@@ -8,7 +8,7 @@ from gumbel_tutorial.vae.bounds import (
     reconstruction_loss,
     relaxed_kl,
 )
-from gumbel_tutorial.vae.data import Images, Splits, digits
+from gumbel_tutorial.vae.data import Images, Splits, choose_labelled, digits
 from gumbel_tutorial.vae.evaluation import (
     Evaluation,
     assess,
@@ -16,6 +16,7 @@ from gumbel_tutorial.vae.evaluation import (
     relaxed_loss,
 )
 from gumbel_tutorial.vae.model import CategoricalVAE, StructuredPrediction
+from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE, accuracy
 from gumbel_tutorial.vae.surrogates import Surrogates
 from gumbel_tutorial.vae.trainer import Recipe, Trainer
 from gumbel_tutorial.vae.training import History, train
@@ -26,12 +27,15 @@ __all__ = [
     "History",
     "Images",
     "Recipe",
+    "SemiSupervisedVAE",
     "Splits",
     "StructuredPrediction",
     "Surrogates",
     "Trainer",
+    "accuracy",
     "assess",
     "categorical_kl",
+    "choose_labelled",
     "digits",
     "discrete_loss",
     "multi_sample_bound",

@@ -15,9 +15,10 @@ from gumbel_tutorial.vae import table
 from gumbel_tutorial.vae.config import Config, make_splits, make_temperature
 from gumbel_tutorial.vae.device import find_device
 from gumbel_tutorial.vae.evaluation import assess
-from gumbel_tutorial.vae.model import CategoricalVAE
+from gumbel_tutorial.vae.model import StructuredPrediction
 from gumbel_tutorial.vae.run import Elsewhere, Output, Stopped, load_model
 from gumbel_tutorial.vae.run import train as run_training
+from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE, accuracy
 
 _FLAT = tyro.conf.arg(name="")
 # What arguments, files, devices and missing libraries raise.
@@ -52,7 +53,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Print the bounds of a trained model on images, as JSON.
+    """Print what a trained model is worth on images, as JSON: its bounds, and the accuracy of a classifier.
 
     Attributes:
         run: output folder of a training run.
@@ -78,15 +79,18 @@ class Evaluate:
         if self.split not in splits._fields:
             known = ", ".join(splits._fields)
             raise ValueError(f"split must be one of {known}, got {self.split!r}")
+        images = getattr(splits, self.split).to(device)
         found = assess(
             model,
-            getattr(splits, self.split).pixels.to(device),
+            images.pixels,
             num_samples=self.num_samples,
             temperature=make_temperature(config)(max(0, step - 1)),
             generator=torch.Generator(device).manual_seed(self.seed),
             progress=True,
         )
         values = asdict(found) | {"integrality_gap": found.integrality_gap}
+        if isinstance(model, SemiSupervisedVAE):
+            values["accuracy"] = accuracy(model, images)
         print(json.dumps({"split": self.split, "step": step, **values}, indent=1))
 
 
@@ -110,8 +114,8 @@ class Sample:
         """Draw and write."""
         check_count(self.num_images, "num_images", 1)
         _, model, _ = load_model(self.run, torch.device("cpu"))
-        if not isinstance(model, CategoricalVAE):
-            raise ValueError(f"run must be of task autoencode, got {self.run}")
+        if isinstance(model, StructuredPrediction):
+            raise ValueError(f"run must be of an autoencoder, got {self.run}")
         with torch.no_grad():
             generator = torch.Generator().manual_seed(self.seed)
             pixels = model.sample(self.num_images, generator=generator)

@@ -1,7 +1,7 @@
 """What a run computes: one configuration, from which its data, its model and its trainer are made."""
 
 import json
-import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,13 @@ from typing import Any, Literal
 import torch
 
 from gumbel_tutorial import temperature
-from gumbel_tutorial.checks import check_positive
+from gumbel_tutorial.checks import check_not_negative, check_positive
 from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae.binarise import FIXED_SEED, binarise
-from gumbel_tutorial.vae.data import Images, Splits, digits
+from gumbel_tutorial.vae.data import Images, Splits, choose_labelled, digits
 from gumbel_tutorial.vae.mnist import mnist
 from gumbel_tutorial.vae.model import CategoricalVAE, StructuredPrediction
+from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE
 from gumbel_tutorial.vae.sharing import Share
 from gumbel_tutorial.vae.surrogates import Surrogates, first_weights
 from gumbel_tutorial.vae.trainer import Model, Recipe, Trainer
@@ -23,6 +24,18 @@ from gumbel_tutorial.vae.trainer import Model, Recipe, Trainer
 Data = Literal["digits", "mnist"]
 Binarisation = Literal["fixed", "dynamic", "threshold", "grey"]
 
+ModelName = Literal["autoencoder", "structured-prediction", "semi-supervised"]
+
+# Settings that other models than these leave alone.
+_MODELS_OF: Mapping[str, tuple[ModelName, ...]] = {
+    "num_categories": ("autoencoder", "structured-prediction"),
+    "decoder_hidden": ("autoencoder", "semi-supervised"),
+    "num_layers": ("structured-prediction",),
+    "learn_prior": ("autoencoder",),
+    "labelled_per_class": ("semi-supervised",),
+    "alpha": ("semi-supervised",),
+    "class_samples": ("semi-supervised",),
+}
 _DIGITS_VALIDATION = 200
 _NUM_PIXELS = {"digits": 64, "mnist": 784}
 
@@ -34,14 +47,18 @@ class Config:
     Attributes:
         data: scikit-learn's digits, which come with the library, or MNIST.
         binarisation: of the grey levels: drawn once, drawn anew in every step, cut at one half, or none.
-        task: autoencode images, or predict their lower half from the upper one.
-        num_latents: N, latent variables in a layer.
-        num_categories: K, categories of each; 2 makes them bits.
+        model: an autoencoder of categorical codes; prediction of an image's lower half from the upper one;
+            or an autoencoder of a class and a Gaussian code, which learns to classify from few labels.
+        num_latents: N, latent variables in a layer; with semi-supervised, coordinates of the Gaussian code.
+        num_categories: K, categories of each; 2 makes them bits. With semi-supervised, the 10 classes.
         hidden: widths of the encoder's hidden layers; none is linear.
         decoder_hidden: widths of the decoder's hidden layers; none is linear.
         num_layers: stochastic layers of structured prediction.
         learn_prior: give the autoencoder a prior of its own instead of the uniform one.
-        estimator: of the gradient, by name.
+        labelled_per_class: images with a label, with semi-supervised; the seed chooses them.
+        alpha: weight of the classifier's own loss on them.
+        class_samples: draws of class and code for each image without a label.
+        estimator: of the gradient, by name; with semi-supervised exact sums over the classes.
         options: of the estimator, such as "num_samples 4".
         temperature: of the relaxation at the start.
         final_temperature: where it stops falling.
@@ -58,13 +75,16 @@ class Config:
 
     data: Data = "digits"
     binarisation: Binarisation = "fixed"
-    task: Literal["autoencode", "predict"] = "autoencode"
+    model: ModelName = "autoencoder"
     num_latents: int = 20
     num_categories: int = 10
     hidden: tuple[int, ...] = ()
     decoder_hidden: tuple[int, ...] = ()
     num_layers: int = 2
     learn_prior: bool = False
+    labelled_per_class: int = 10
+    alpha: float = 1.0
+    class_samples: int = 1
     estimator: str = "gumbel_softmax"
     options: dict[str, float] = field(default_factory=dict)
     temperature: float = 1.0
@@ -82,7 +102,10 @@ class Config:
     def __post_init__(self) -> None:
         for name in ("learning_rate", "temperature", "final_temperature"):
             check_positive(getattr(self, name), name)
-        for name in ("steps", "batch_size", "anneal_every"):
+        for name in (
+            *("steps", "batch_size", "anneal_every"),
+            *("labelled_per_class", "class_samples"),
+        ):
             check_count(getattr(self, name), name, 1)
         self._check_schedule()
         check_count(self.seed, "seed", 0)
@@ -91,10 +114,7 @@ class Config:
         self._check_used()
 
     def _check_schedule(self) -> None:
-        if not 0 <= self.anneal_rate < math.inf:
-            raise ValueError(
-                f"anneal_rate must be finite and not negative, got {self.anneal_rate}"
-            )
+        check_not_negative(self.anneal_rate, "anneal_rate")
         if self.anneal_rate > 0 and self.final_temperature > self.temperature:
             raise ValueError(
                 f"final_temperature must be at most the temperature {self.temperature}, "
@@ -103,19 +123,13 @@ class Config:
 
     def _check_used(self) -> None:
         """Require that what is set has a use."""
-        if self.task == "predict":
-            if self.decoder_hidden:
+        for own in fields(self):
+            value = getattr(self, own.name)
+            models = _MODELS_OF.get(own.name, (self.model,))
+            if self.model not in models and value != own.default:
                 raise ValueError(
-                    f"decoder_hidden must be empty with task predict, got {self.decoder_hidden}"
+                    f"{own.name} must be {own.default} with model {self.model}, got {value}"
                 )
-            if self.learn_prior:
-                raise ValueError(
-                    "learn_prior must be false with task predict, got true"
-                )
-        elif self.num_layers != 2:
-            raise ValueError(
-                f"num_layers must be 2 with task autoencode, got {self.num_layers}"
-            )
         for name in ("control", "parameters"):
             if self.estimator == "relax" and name in self.options:
                 raise ValueError(
@@ -190,9 +204,17 @@ def make_model(config: Config) -> Model:
     sizes = (_NUM_PIXELS[config.data], config.num_latents, config.num_categories)
     model: Model
     with first_weights(config.seed):
-        if config.task == "predict":
+        if config.model == "structured-prediction":
             model = StructuredPrediction(
                 *sizes, num_layers=config.num_layers, hidden=config.hidden
+            )
+        elif config.model == "semi-supervised":
+            model = SemiSupervisedVAE(
+                *sizes,
+                hidden=config.hidden,
+                decoder_hidden=config.decoder_hidden,
+                alpha=config.alpha,
+                num_samples=config.class_samples,
             )
         else:
             model = CategoricalVAE(
@@ -205,11 +227,11 @@ def make_model(config: Config) -> Model:
 
 
 def make_trainer(
-    config: Config, images: torch.Tensor, device: torch.device, share: Share
+    config: Config, images: Images, device: torch.device, share: Share
 ) -> Trainer:
     """Return the trainer of a run at its start."""
     model = make_model(config)
-    model.start_at(images)
+    model.start_at(images.pixels)
     model.to(device)
     whole = {
         k: int(v) if float(v).is_integer() else v for k, v in config.options.items()
@@ -229,8 +251,29 @@ def make_trainer(
     )
     generator = torch.Generator(device).manual_seed(config.seed)
     return Trainer(
-        model, surrogates, images.to(device), recipe, generator=generator, share=share
+        model,
+        surrogates,
+        images.pixels.to(device),
+        recipe,
+        generator=generator,
+        share=share,
+        labelled=_labelled(config, images, device),
     )
+
+
+def _labelled(config: Config, images: Images, device: torch.device) -> Images | None:
+    """Return the images whose labels a run may see, if it learns from labels.
+
+    Where pixels are drawn anew in every step, those of the labelled images are drawn once all the same:
+    the protocol of Jang, Gu and Poole (2017), section 4.3.
+    """
+    if config.model != "semi-supervised":
+        return None
+    chosen = choose_labelled(images, config.labelled_per_class, seed=config.seed)
+    pixels = chosen.pixels
+    if config.binarisation == "dynamic":
+        pixels = binarise(pixels, "fixed", seed=config.seed)
+    return Images(pixels, chosen.labels).to(device)
 
 
 def make_temperature(config: Config) -> partial[float]:

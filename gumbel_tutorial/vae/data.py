@@ -4,12 +4,18 @@ from typing import NamedTuple
 
 import torch
 
+from gumbel_tutorial.estimators.protocol import check_count
+
 
 class Images(NamedTuple):
     """Images as rows of pixels, binary or grey, and their classes."""
 
     pixels: torch.Tensor
     labels: torch.Tensor
+
+    def to(self, device: torch.device) -> "Images":
+        """Return the same images on a device."""
+        return Images(self.pixels.to(device), self.labels.to(device))
 
 
 class Splits(NamedTuple):
@@ -18,6 +24,37 @@ class Splits(NamedTuple):
     train: Images
     validation: Images
     test: Images
+
+
+def choose_labelled(images: Images, per_class: int, *, seed: int) -> Images:
+    """Return a few images of every class, drawn without replacement; the seed decides.
+
+    Args:
+        images: to choose from, labels in 0 ... K - 1.
+        per_class: how many of each class, at least 1.
+        seed: of the draw, made on the CPU.
+
+    Returns:
+        The chosen images, by class.
+
+    Raises:
+        ValueError: a count below 1; a class has fewer images.
+    """
+    check_count(per_class, "per_class", 1)
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(images.labels), generator=generator)
+    counts = images.labels.bincount()
+    if counts.min() < per_class:
+        least = int(counts.min())
+        raise ValueError(
+            f"per_class must be at most {least}, the images of the rarest class, got {per_class}"
+        )
+    shuffled = images.labels.cpu()[order]
+    rows = torch.cat(
+        [order[shuffled == label][:per_class] for label in range(len(counts))]
+    )
+    rows = rows.to(images.labels.device)
+    return Images(images.pixels[rows], images.labels[rows])
 
 
 def digits(*, num_test: int = 297, grey: bool = False) -> tuple[Images, Images]:

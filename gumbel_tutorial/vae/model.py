@@ -43,10 +43,10 @@ class CategoricalVAE(nn.Module):
         learn_prior: bool = False,
     ) -> None:
         super().__init__()
-        _check_sizes(num_pixels, num_latents, num_categories)
+        check_sizes(num_pixels, num_latents, num_categories)
         back = tuple(reversed(hidden)) if decoder_hidden is None else decoder_hidden
-        _check_widths(hidden, "hidden")
-        _check_widths(back, "decoder_hidden")
+        check_widths(hidden, "hidden")
+        check_widths(back, "decoder_hidden")
         self.num_latents, self.num_categories = num_latents, num_categories
         code = width(num_latents, num_categories)
         self.encoder = perceptron([num_pixels, *hidden, code])
@@ -66,7 +66,7 @@ class CategoricalVAE(nn.Module):
 
     def start_at(self, images: torch.Tensor) -> None:
         """Let the decoder's biases start at the frequencies of the pixels."""
-        _start_at(self.decoder, images)
+        start_at_frequencies(self.decoder[-1], images)
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Return the logits of the codes, ``(..., num_pixels)`` to ``(..., N, K)``."""
@@ -97,7 +97,7 @@ class CategoricalVAE(nn.Module):
             Shape ``(batch,)``.
         """
         logits = self.encode(images)
-        _check_finite(logits)
+        check_finite(logits)
 
         def reconstruction(codes: torch.Tensor) -> torch.Tensor:
             return reconstruction_loss(self.decode(codes), images)
@@ -116,7 +116,7 @@ class CategoricalVAE(nn.Module):
     ) -> torch.Tensor:
         r"""Return $\log\frac{p(x, z)}{q(z\mid x)}$ at discrete codes drawn from q, ``(n, batch)``."""
         logits = self.encode(images)
-        _check_finite(logits)
+        check_finite(logits)
         codes = draw_codes(logits, num_samples, generator=generator)
         divergence = plug_in_kl(codes, logits, self.prior_logits)
         return -reconstruction_loss(self.decode(codes), images) - divergence
@@ -126,7 +126,7 @@ class CategoricalVAE(nn.Module):
         shape = (self.num_latents, self.num_categories)
         uniform = torch.zeros(shape, device=next(self.parameters()).device)
         prior = uniform if self.prior_logits is None else self.prior_logits
-        _check_finite(prior)
+        check_finite(prior)
         codes = draw_codes(prior, num_images, generator=generator)
         return self.decode(codes).sigmoid()
 
@@ -156,9 +156,9 @@ class StructuredPrediction(nn.Module):
         hidden: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        _check_sizes(num_pixels, num_latents, num_categories)
+        check_sizes(num_pixels, num_latents, num_categories)
         check_count(num_layers, "num_layers", 1)
-        _check_widths(hidden, "hidden")
+        check_widths(hidden, "hidden")
         if num_pixels % 2:
             raise ValueError(f"num_pixels must be even, got {num_pixels}")
         self.num_latents, self.num_categories = num_latents, num_categories
@@ -182,7 +182,7 @@ class StructuredPrediction(nn.Module):
 
     def start_at(self, images: torch.Tensor) -> None:
         """Let the decoder's biases start at the frequencies of the lower pixels."""
-        _start_at(self.decoder, _halves(images)[1])
+        start_at_frequencies(self.decoder[-1], _halves(images)[1])
 
     def loss(
         self,
@@ -203,7 +203,7 @@ class StructuredPrediction(nn.Module):
             if depth == len(self.maps):
                 return reconstruction_loss(self.decoder(inputs), lower)
             logits = as_logits(self.maps[depth](inputs), self.num_categories)
-            _check_finite(logits)
+            check_finite(logits)
             rest: Losses = lambda codes: below(depth + 1, as_inputs(codes))  # noqa: E731
             return surrogates[depth](rest, logits, generator=generator)
 
@@ -228,11 +228,11 @@ class StructuredPrediction(nn.Module):
         self, upper: torch.Tensor, num_samples: int, generator: torch.Generator
     ) -> torch.Tensor:
         logits = as_logits(self.maps[0](upper), self.num_categories)
-        _check_finite(logits)
+        check_finite(logits)
         inputs = as_inputs(draw_codes(logits, num_samples, generator=generator))
         for network in self.maps[1:]:
             logits = as_logits(network(inputs), self.num_categories)
-            _check_finite(logits)
+            check_finite(logits)
             inputs = as_inputs(draw_codes(logits, 1, generator=generator)[0])
         return self.decoder(inputs)
 
@@ -245,7 +245,8 @@ def perceptron(sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
-def _check_sizes(num_pixels: int, num_latents: int, num_categories: int) -> None:
+def check_sizes(num_pixels: int, num_latents: int, num_categories: int) -> None:
+    """Require sizes of at least 1."""
     sizes = {
         "num_pixels": num_pixels,
         "num_latents": num_latents,
@@ -255,12 +256,13 @@ def _check_sizes(num_pixels: int, num_latents: int, num_categories: int) -> None
         check_count(size, name, 1)
 
 
-def _check_widths(widths: Sequence[int], name: str) -> None:
+def check_widths(widths: Sequence[int], name: str) -> None:
+    """Require widths of at least 1."""
     for size in widths:
         check_count(size, name, 1)
 
 
-def _check_finite(logits: torch.Tensor) -> None:
+def check_finite(logits: torch.Tensor) -> None:
     """Require finite logits of a model whose training may have diverged."""
     if not logits.isfinite().all():
         bad = logits[~logits.isfinite()][0].item()
@@ -273,9 +275,9 @@ def _halves(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.no_grad()
-def _start_at(decoder: nn.Sequential, images: torch.Tensor) -> None:
+def start_at_frequencies(layer: nn.Module, images: torch.Tensor) -> None:
+    """Set the biases of a linear layer to the logits of the pixels' frequencies."""
+    assert isinstance(layer, nn.Linear)
     # A pixel that is never set counts as set in half an image.
     frequency = (images.sum(0) + 0.5) / (len(images) + 1)
-    last = decoder[-1]
-    assert isinstance(last, nn.Linear)
-    last.bias.copy_(frequency.logit())
+    layer.bias.copy_(frequency.logit())

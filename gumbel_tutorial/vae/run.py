@@ -24,9 +24,10 @@ from gumbel_tutorial.vae.config import (
     make_splits,
     make_trainer,
 )
-from gumbel_tutorial.vae.data import Splits
+from gumbel_tutorial.vae.data import Images, Splits
 from gumbel_tutorial.vae.device import find_device
 from gumbel_tutorial.vae.evaluation import discrete_loss, relaxed_loss
+from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE, accuracy
 from gumbel_tutorial.vae.sharing import Share
 from gumbel_tutorial.vae.trainer import Model, Progress, Trainer
 
@@ -101,10 +102,10 @@ def train(config: Config, output: Output) -> Trainer:
     with ExitStack() as stack:
         share, device = stack.enter_context(_processes(output.device))
         splits = _read_splits(config, output, share)
-        trainer = make_trainer(config, splits.train.pixels, device, share)
+        trainer = make_trainer(config, splits.train, device, share)
         _begin(trainer, config, output)
         caught = stack.enter_context(_signals())
-        keeper = _Keeper(trainer, splits.validation.pixels.to(device), config, output)
+        keeper = _Keeper(trainer, splits.validation.to(device), config, output)
         stack.callback(keeper.close)
         try:
             while trainer.step < config.steps:
@@ -260,7 +261,7 @@ class _Keeper:
     """What a run leaves behind: progress, metrics and checkpoints, of the first process alone."""
 
     def __init__(
-        self, trainer: Trainer, images: torch.Tensor, config: Config, output: Output
+        self, trainer: Trainer, images: Images, config: Config, output: Output
     ) -> None:
         self.trainer, self.images = trainer, images
         self.config, self.output = config, output
@@ -294,24 +295,29 @@ class _Keeper:
             self.journal.write(self._validate())
 
     def _validate(self) -> dict[str, Any]:
-        """Return the bounds on validation images; noise of its own, so that training does not notice.
+        """Return what the model is worth on validation images.
+
+        The noise is its own, so that training does not notice.
 
         Raises:
             FloatingPointError: one of them is not finite.
         """
         model, step = self.trainer.model, self.trainer.step
-        generator = torch.Generator(self.images.device)
-        generator.manual_seed(self.config.seed + step)
+        pixels = self.images.pixels
+        generator = torch.Generator(pixels.device).manual_seed(self.config.seed + step)
         tau = self.trainer.recipe.temperature(step - 1)
-        discrete = discrete_loss(model, self.images, generator=generator)
-        relaxed = relaxed_loss(model, self.images, tau, generator=generator)
-        bounds = {"validation": discrete, "validation_relaxed": relaxed}
-        for name, value in bounds.items():
+        values = {
+            "validation": discrete_loss(model, pixels, generator=generator),
+            "validation_relaxed": relaxed_loss(model, pixels, tau, generator=generator),
+        }
+        for name, value in values.items():
             if not math.isfinite(value):
                 raise FloatingPointError(
                     f"{name} must be finite, got {value} after step {step}"
                 )
-        return {"step": step, **bounds}
+        if isinstance(model, SemiSupervisedVAE):
+            values["validation_accuracy"] = accuracy(model, self.images)
+        return {"step": step, **values}
 
     def save(self) -> None:
         if self.journal is not None:

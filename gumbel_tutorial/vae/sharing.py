@@ -3,6 +3,7 @@
 So two processes with half a batch each take the step that one process takes, noise and all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +35,15 @@ class Share:
         """Return this process's rows of a batch."""
         size = batch_size // self.count
         return slice(self.rank * size, (self.rank + 1) * size)
+
+    def normal(
+        self, shape: Sequence[int], *, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Return standard normal noise ``(..., rows, d)`` for this process's rows of the whole batch's."""
+        *leading, rows, size = shape
+        whole = (*leading, rows * self.count, size)
+        noise = torch.randn(whole, generator=generator, device=generator.device)
+        return noise[..., self.rows(rows * self.count), :]
 
     def mean(self, losses: torch.Tensor) -> float:
         """Return the mean loss over all processes."""

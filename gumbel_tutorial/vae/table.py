@@ -63,8 +63,8 @@ class Column:
 _CATEGORIES = {"num_latents": 20, "num_categories": 10}
 _BITS = {"num_latents": 200, "num_categories": 2}
 # The temperature stays at 1 for structured prediction, and falls for the autoencoders.
-_PREDICT = {"task": "predict", "anneal_rate": 0.0}
-_AUTOENCODE = {"task": "autoencode", "anneal_rate": 1e-4, "learn_prior": True}
+_PREDICT = {"model": "structured-prediction", "anneal_rate": 0.0}
+_AUTOENCODE = {"anneal_rate": 1e-4, "learn_prior": True}
 
 COLUMNS: Mapping[str, Column] = {
     "VAE (Cat.)": Column({**_AUTOENCODE, **_CATEGORIES}, steps=40_000),
@@ -250,7 +250,7 @@ def run_job(job: Job, place: Place) -> dict[str, Any]:
     described, start = machine.describe(), time.perf_counter()
     config, device = job.config(), torch.device(place.device)
     splits = _splits(config.data, config.binarisation, place.folder)
-    trainer = make_trainer(config, splits.train.pixels, device, Share(0, 1))
+    trainer = make_trainer(config, splits.train, device, Share(0, 1))
     numbers: dict[str, Any]
     try:
         curve = list(_train(trainer, config.steps))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -12,11 +12,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae.binarise import dynamic
+from gumbel_tutorial.vae.data import Images
 from gumbel_tutorial.vae.model import CategoricalVAE, StructuredPrediction
+from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE
 from gumbel_tutorial.vae.sharing import Share
 from gumbel_tutorial.vae.surrogates import Surrogates
 
-Model = CategoricalVAE | StructuredPrediction
+Model = CategoricalVAE | StructuredPrediction | SemiSupervisedVAE
 Schedule = Callable[[int], float]
 
 
@@ -63,6 +65,8 @@ class Trainer:
         recipe: how.
         generator: on that device; draws codes, and pixels where the recipe says so.
         share: this process's part of every batch.
+        labelled: images with their classes, on that device, for a model that learns from both. Every step
+            shows it as many of them as there are, or a batch.
 
     Raises:
         ValueError: a batch size below 1, above the number of images, or that the processes cannot divide.
@@ -77,6 +81,7 @@ class Trainer:
         *,
         generator: torch.Generator,
         share: Share | None = None,
+        labelled: Images | None = None,
     ) -> None:
         self.share = Share(0, 1) if share is None else share
         check_count(recipe.batch_size, "batch_size", 1)
@@ -88,24 +93,24 @@ class Trainer:
             )
         self.model, self.surrogates = model, surrogates
         self.images, self.recipe, self.generator = images, recipe, generator
+        self.labelled = labelled
         self.objective: nn.Module = _Objective(model, surrogates, self.share)
         if self.share.count > 1:
             self.objective = DistributedDataParallel(self.objective)
         parameters = [*model.parameters(), *surrogates.parameters()]
         self.optimizer = torch.optim.Adam(parameters, fused=True)
         self.step = 0
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+        # Counters must not meet: the seeds of neighbouring runs stay apart, and those of the labels too.
+        first = recipe.seed * 1_000_003
+        self._order = _Order(len(images), recipe.batch_size, first)
+        if labelled is not None:
+            size = min(recipe.batch_size, len(labelled.labels))
+            self.share.check(size, surrogates.name)
+            self._labelled_order = _Order(len(labelled.labels), size, first + 500_000)
 
     def rows(self, step: int) -> torch.Tensor:
         """Return the indices of the images of a step, over all processes."""
-        size = self.recipe.batch_size
-        epoch, position = divmod(step, len(self.images) // size)
-        if epoch != self._epoch:
-            # Two counters must not meet: seeds of neighbouring runs stay apart.
-            order = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + epoch)
-            self._order = torch.randperm(len(self.images), generator=order)
-            self._epoch = epoch
-        return self._order[position * size :][:size]
+        return self._order.rows(step)
 
     def advance(self) -> Progress:
         """Take one step.
@@ -119,7 +124,9 @@ class Trainer:
         rows = self.rows(self.step)
         try:
             with self._precision():
-                losses = self.objective(self._batch(rows), tau, self.generator)
+                losses = self.objective(
+                    self._batch(rows), tau, self.generator, self._labelled_batch()
+                )
             loss = self.share.mean(losses)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"loss must be finite, got {loss}")
@@ -141,6 +148,13 @@ class Trainer:
             # All processes draw all pixels, as one would, and keep their own.
             batch = dynamic(batch, generator=self.generator)
         return batch[self.share.rows(len(batch))]
+
+    def _labelled_batch(self) -> Images | None:
+        if self.labelled is None:
+            return None
+        rows = self._labelled_order.rows(self.step).to(self.images.device)
+        own = rows[self.share.rows(len(rows))]
+        return Images(self.labelled.pixels[own], self.labelled.labels[own])
 
     def _precision(self) -> AbstractContextManager[object]:
         if not self.recipe.bfloat16:
@@ -221,6 +235,22 @@ class Trainer:
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
+class _Order:
+    """The rows of every step: a new permutation each epoch, a function of the seed and the step alone."""
+
+    def __init__(self, count: int, size: int, seed: int) -> None:
+        self.count, self.size, self.seed = count, size, seed
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+
+    def rows(self, step: int) -> torch.Tensor:
+        epoch, position = divmod(step, self.count // self.size)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(self.seed + epoch)
+            self._order = torch.randperm(self.count, generator=generator)
+            self._epoch = epoch
+        return self._order[position * self.size :][: self.size]
+
+
 def _fault(found: torch.Tensor | None, expected: torch.Tensor | None) -> str:
     """Return what is wrong with a tensor of a state, or nothing."""
     if found is None:
@@ -242,13 +272,21 @@ class _Objective(nn.Module):
         self.model, self.surrogates, self.share = model, surrogates, share
 
     def forward(
-        self, images: torch.Tensor, temperature: float, generator: torch.Generator
+        self,
+        images: torch.Tensor,
+        temperature: float,
+        generator: torch.Generator,
+        labelled: Images | None,
     ) -> torch.Tensor:
         """Return this process's losses, shape ``(batch / processes,)``."""
-        surrogates = [self.share.spread(s) for s in self.surrogates.at(temperature)]
+        more: dict[str, Any] = {}
+        if isinstance(self.model, SemiSupervisedVAE):
+            # It has noise of its own, beside what the estimators draw.
+            more = {"labelled": labelled, "share": self.share}
         return self.model.loss(
             images,
-            surrogates,
+            [self.share.spread(s) for s in self.surrogates.at(temperature)],
             generator=generator,
             analytic=not self.surrogates.multi_sample,
+            **more,
         )

@@ -394,6 +394,27 @@ def test_evaluate_and_sample_read_the_run(whole, tmp_path, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_few_labels_are_trained_on_resumed_and_reported(tmp_path, capsys):
+    settings = {"model": "semi-supervised", "hidden": (9,), "steps": 60}
+    settings |= {"num_latents": 4, "learning_rate": 0.01, "alpha": 0.5}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(Config(**settings), output(whole))
+    train(Config(**{**settings, "steps": 31}), output(parts))
+    train(Config(**settings), output(parts, resume=True))
+    same_files(whole, parts)
+    lines = [json.loads(line) for line in (whole / METRICS).read_text().splitlines()]
+    accuracies = [x["validation_accuracy"] for x in lines if "validation" in x]
+    assert len(accuracies) == 2
+    assert accuracies[-1] > 0.4
+    assert main(["evaluate", "--run", str(whole), "--num-samples", "5"]) == 0
+    assert 0.4 < json.loads(capsys.readouterr().out)["accuracy"] < 1
+    picture = tmp_path / "classes.png"
+    arguments = ["--picture", str(picture), "--num-images", "30"]
+    assert main(["sample", "--run", str(whole), *arguments]) == 0
+    with pytest.raises(ValueError, match="alpha was 0.5, got 1.0"):
+        train(Config(**{**settings, "alpha": 1.0}), output(whole, resume=True))
+
+
 def test_tensorboard_gets_what_the_metrics_get(tmp_path):
     event_accumulator = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator"

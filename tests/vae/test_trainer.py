@@ -21,11 +21,13 @@ SMALL = {
     "steps": 1000,
     "learning_rate": 3e-3,
 }
+CLASSES = {"model": "semi-supervised", "num_categories": 10, "hidden": (7,)}
+MODELS = ("autoencoder", "structured-prediction")
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return make_splits(Config(), None, download=False).train.pixels
+    return make_splits(Config(), None, download=False).train
 
 
 def seeded():
@@ -37,38 +39,38 @@ def trainer(digits, **settings):
     return make_trainer(config, digits, torch.device("cpu"), Share(0, 1))
 
 
-def of_one_layer(digits, task, name="exact"):
+def of_one_layer(digits, model, name="exact"):
     # Without a baseline REINFORCE does not get anywhere in so few steps.
     options = {"baseline": 20.0} if name == "reinforce" else {}
     # One layer: MuProp, REBAR and RELAX are costly inside one another.
-    layers = {"num_layers": 1} if task == "predict" else {}
-    settings = {"task": task, "batch_size": 50, "learning_rate": 0.03, **layers}
+    layers = {"num_layers": 1} if model == "structured-prediction" else {}
+    settings = {"model": model, "batch_size": 50, "learning_rate": 0.03, **layers}
     return trainer(digits, estimator=name, options=options, **settings)
 
 
 @pytest.fixture(scope="module")
 def decoders(digits):
-    """Return for each task the state of a decoder that was trained with its encoder."""
+    """Return for each model the state of a decoder that was trained with its encoder."""
     found = {}
-    for task in ("autoencode", "predict"):
-        run = of_one_layer(digits, task)
+    for model in MODELS:
+        run = of_one_layer(digits, model)
         for _ in range(150):
             run.advance()
-        found[task] = run.model.decoder.state_dict()
+        found[model] = run.model.decoder.state_dict()
     return found
 
 
-@pytest.mark.parametrize("task", ["autoencode", "predict"])
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", list(ESTIMATORS))
-def test_every_estimator_by_name_lowers_the_loss(name, task, digits, decoders):
-    run = of_one_layer(digits, task, name)
+def test_every_estimator_by_name_lowers_the_loss(name, model, digits, decoders):
+    run = of_one_layer(digits, model, name)
     # The decoder knows its codes, and stays: what the loss falls by, the estimator has done.
-    run.model.decoder.load_state_dict(decoders[task])
+    run.model.decoder.load_state_dict(decoders[model])
     run.model.decoder.requires_grad_(False)
 
     def loss():
         with torch.no_grad():
-            return vae.discrete_loss(run.model, digits[:500], generator=seeded())
+            return vae.discrete_loss(run.model, digits.pixels[:500], generator=seeded())
 
     before = loss()
     for _ in range(120):
@@ -79,7 +81,12 @@ def test_every_estimator_by_name_lowers_the_loss(name, task, digits, decoders):
 @pytest.mark.parametrize("name", [n for n in ESTIMATORS if n != "vimco"])
 def test_every_estimator_nests(name, digits):
     num_categories = 2 if name in ("arm", "disarm") else 3
-    run = trainer(digits, estimator=name, task="predict", num_categories=num_categories)
+    run = trainer(
+        digits,
+        estimator=name,
+        model="structured-prediction",
+        num_categories=num_categories,
+    )
     before = [p.clone() for p in run.model.parameters()]
     run.advance()
     after = list(run.model.parameters())
@@ -91,7 +98,7 @@ def test_every_estimator_nests(name, digits):
     "settings",
     [
         {"estimator": "gumbel_softmax"},
-        {"estimator": "reinforce_moving_average", "task": "predict"},
+        {"estimator": "reinforce_moving_average", "model": "structured-prediction"},
         {"estimator": "relax", "binarisation": "dynamic", "learn_prior": True},
         {
             "estimator": "rloo",
@@ -99,6 +106,8 @@ def test_every_estimator_nests(name, digits):
             "decoder_hidden": (5, 4),
             "decay": "second-half",
         },
+        {**CLASSES, "estimator": "gumbel_softmax", "labelled_per_class": 3},
+        {**CLASSES, "estimator": "reinforce_moving_average", "class_samples": 2},
     ],
 )
 def test_a_state_continues_bit_for_bit(settings, digits):
@@ -118,7 +127,7 @@ def test_a_state_continues_bit_for_bit(settings, digits):
 
 def test_an_epoch_shows_every_image_once(digits):
     run = trainer(digits)
-    steps = len(digits) // 20
+    steps = len(digits.labels) // 20
     rows = torch.cat([run.rows(step) for step in range(steps)])
     assert len(rows.unique()) == len(rows) == steps * 20
     assert not torch.equal(run.rows(0), run.rows(steps))
@@ -246,7 +255,7 @@ def test_bfloat16_keeps_the_divergence_in_float32(digits):
             digits, bfloat16=bfloat16, num_latents=20, num_categories=10, options={}
         )
         with run._precision(), torch.no_grad():
-            logits = run.model.encode(digits[:500])
+            logits = run.model.encode(digits.pixels[:500])
             kl = vae.categorical_kl(logits)
             codes = torch.nn.functional.one_hot(logits.argmax(-1), 10).float()
             plug_in = vae.plug_in_kl(codes, logits)
@@ -264,9 +273,24 @@ def test_bfloat16_keeps_the_divergence_in_float32(digits):
         ({"anneal_rate": float("nan")}, "anneal_rate must be finite and not negative"),
         ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
         ({"seed": 2**31}, r"seed must be below 2\*\*31, got 2147483648"),
-        ({"task": "predict", "decoder_hidden": (3,)}, "decoder_hidden must be empty"),
-        ({"task": "predict", "learn_prior": True}, "learn_prior must be false with"),
-        ({"num_layers": 3}, "num_layers must be 2 with task autoencode, got 3"),
+        (
+            {"model": "structured-prediction", "decoder_hidden": (3,)},
+            "decoder_hidden must be \\(\\) with model structured-prediction",
+        ),
+        (
+            {"model": "structured-prediction", "learn_prior": True},
+            "learn_prior must be False with model structured-p",
+        ),
+        ({"num_layers": 3}, "num_layers must be 2 with model autoencoder, got 3"),
+        ({"alpha": 2.0}, "alpha must be 1.0 with model autoencoder, got 2.0"),
+        (
+            {"model": "semi-supervised", "num_categories": 3},
+            "num_categories must be 10 with model semi-supervised, got 3",
+        ),
+        (
+            {"model": "semi-supervised", "labelled_per_class": 0},
+            "labelled_per_class must be a whole number of at least 1, got 0",
+        ),
         (
             {"estimator": "relax", "options": {"control": 1.0}},
             "options must not set the control of relax",
@@ -297,7 +321,7 @@ PROCESS = textwrap.dedent("""
     rank = int(os.environ["RANK"])
     torch.distributed.init_process_group("gloo")
     config = Config(**eval(sys.argv[1]))
-    images = make_splits(config, None, download=False).train.pixels
+    images = make_splits(config, None, download=False).train
     run = make_trainer(config, images, torch.device("cpu"), Share(rank, 2))
     losses = [run.advance().loss for _ in range(40)]
     if rank == 0:
@@ -317,12 +341,13 @@ def free_port():
     "settings",
     [
         {"estimator": "gumbel_softmax"},
-        {"estimator": "reinforce_moving_average", "task": "predict"},
+        {"estimator": "reinforce_moving_average", "model": "structured-prediction"},
         {"estimator": "unordered_set"},
         {"estimator": "rloo", "binarisation": "dynamic"},
-        {"estimator": "muprop", "task": "predict", "num_categories": 3},
+        {"estimator": "muprop", "model": "structured-prediction", "num_categories": 3},
         {"estimator": "vimco", "hidden": (9,)},
         {"estimator": "disarm"},
+        {**CLASSES, "estimator": "gumbel_rao", "binarisation": "dynamic"},
     ],
     ids=lambda settings: settings["estimator"],
 )
@@ -344,7 +369,7 @@ def test_two_processes_with_half_a_batch_each_are_one(settings, tmp_path):
     outputs = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     together = torch.tensor(eval(outputs[0][0]))
-    images = make_splits(Config(**settings), None, download=False).train.pixels
+    images = make_splits(Config(**settings), None, download=False).train
     alone = trainer(images, **settings)
     expected = torch.tensor([alone.advance().loss for _ in range(40)])
     torch.testing.assert_close(together, expected, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,286 @@
+r"""A variational autoencoder whose classes are known for a few images only, and the bounds that train it.
+
+All losses are negative bounds in nats: lower is better. With $\mathcal L(x, y)$ the loss of an image whose
+class is known, the loss of one whose class is not is
+$\mathcal U(x) = \sum_y q(y\mid x)\,\mathcal L(x, y) - H[q(y\mid x)]$. The sum is an expectation: a class
+drawn from $q(y\mid x)$ estimates it by $\mathcal L(x, y)$ alone, since the draw has weighted the class.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from gumbel_tutorial.arrays import widen
+from gumbel_tutorial.checks import check_not_negative
+from gumbel_tutorial.estimators.protocol import Surrogate, check_count
+from gumbel_tutorial.vae.bounds import categorical_kl, plug_in_kl, reconstruction_loss
+from gumbel_tutorial.vae.codes import draw_codes
+from gumbel_tutorial.vae.data import Images
+from gumbel_tutorial.vae.model import (
+    check_finite,
+    check_sizes,
+    check_widths,
+    perceptron,
+    start_at_frequencies,
+)
+from gumbel_tutorial.vae.sharing import Share
+
+_ALONE = Share(0, 1)
+
+
+class SemiSupervisedVAE(nn.Module):
+    r"""A class y and a Gaussian code z behind every image: the model M2.
+
+    Prior: $p(y) = 1/K$, $p(z) = \mathcal N(0, I)$. Decoder: $p(x\mid y, z)$, independent Bernoulli pixels.
+    Classifier: $q(y\mid x)$. Encoder: $q(z\mid x, y)$, Gaussian with independent coordinates.
+    All are multilayer perceptrons; the class enters the first layer of the encoder and of the decoder.
+    Source: Kingma, Rezende, Mohamed and Welling (2014), section 2; Jang, Gu and Poole (2017), section 4.3.
+
+    Args:
+        num_pixels: of one image.
+        num_latents: coordinates of z.
+        num_categories: K, classes.
+        hidden: widths of the hidden layers of the classifier and of the encoder; none is linear.
+        decoder_hidden: widths of the decoder's; None takes the encoder's in reverse.
+        alpha: $\alpha \ge 0$, weight of the classifier's own term, see :meth:`loss`.
+        num_samples: draws of class and code for each image without a label.
+    """
+
+    def __init__(
+        self,
+        num_pixels: int,
+        num_latents: int,
+        num_categories: int,
+        *,
+        hidden: Sequence[int] = (256,),
+        decoder_hidden: Sequence[int] | None = None,
+        alpha: float = 1.0,
+        num_samples: int = 1,
+    ) -> None:
+        super().__init__()
+        check_sizes(num_pixels, num_latents, num_categories)
+        back = tuple(reversed(hidden)) if decoder_hidden is None else decoder_hidden
+        check_widths(hidden, "hidden")
+        check_widths(back, "decoder_hidden")
+        check_not_negative(alpha, "alpha")
+        self.num_latents, self.num_categories = num_latents, num_categories
+        self.alpha = alpha
+        self.num_samples = check_count(num_samples, "num_samples", 1)
+        self.classifier = perceptron([num_pixels, *hidden, num_categories])
+        self.encoder = _Conditional(
+            [num_pixels, *hidden, 2 * num_latents], num_categories
+        )
+        self.decoder = _Conditional([num_latents, *back, num_pixels], num_categories)
+
+    @property
+    def layers(self) -> list[tuple[int, int]]:
+        """Number of variables and of categories of each discrete layer: the class alone."""
+        return [(1, self.num_categories)]
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The maps between layers."""
+        return [self.classifier, self.encoder, self.decoder]
+
+    def start_at(self, images: torch.Tensor) -> None:
+        """Let the decoder's biases start at the frequencies of the pixels."""
+        start_at_frequencies(self.decoder.last, images)
+
+    def classify(self, images: torch.Tensor) -> torch.Tensor:
+        r"""Return the logits of $q(y\mid x)$, ``(..., num_pixels)`` to ``(..., K)``."""
+        logits = widen(self.classifier(images))
+        check_finite(logits)
+        return logits
+
+    def labelled_loss(
+        self, images: torch.Tensor, classes: torch.Tensor, noise: torch.Tensor
+    ) -> torch.Tensor:
+        r"""Return $\mathcal L(x, y)$, the negative bound on $\log p(x, y)$ at one code z.
+
+        $\mathcal L(x, y) = -\log p(x\mid y, z) + \mathrm{KL}(q(z\mid x, y)\,\|\,p(z)) - \log p(y)$ with
+        $z = \mu(x, y) + \sigma(x, y)\,\epsilon$. Source: Kingma et al. (2014), equation 6.
+
+        Args:
+            images: shape ``(..., num_pixels)``.
+            classes: one-hot or relaxed, shape ``(..., K)``. The image's share of the first layer is computed
+                once, however many classes are broadcast against it.
+            noise: $\epsilon$, standard normal, shape ``(..., num_latents)``.
+
+        Returns:
+            The broadcast batch shape.
+        """
+        mean, log_scale = self._code(images, classes)
+        latents = mean + log_scale.exp() * noise
+        divergence = (mean**2 + (2 * log_scale).exp() - 1) / 2 - log_scale
+        reconstruction = reconstruction_loss(self.decoder(latents, classes), images)
+        return reconstruction + divergence.sum(-1) + math.log(self.num_categories)
+
+    def _code(
+        self, images: torch.Tensor, classes: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and logarithm of the scale of z."""
+        mean, log_scale = widen(self.encoder(images, classes)).chunk(2, -1)
+        return mean, log_scale
+
+    def marginal_loss(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        r"""Return $\mathcal U(x)$ by the sum over all K classes, all at once.
+
+        The negative bound on $\log p(x)$. Source: Kingma et al. (2014), equation 7.
+
+        Args:
+            images: shape ``(batch, num_pixels)``.
+            noise: shape ``(batch, num_latents)``, the same for all classes.
+
+        Returns:
+            Shape ``(batch,)``.
+        """
+        logits = self.classify(images)
+        every = torch.eye(self.num_categories).to(logits).unsqueeze(1)
+        losses = self.labelled_loss(images, every, noise)
+        expected = (logits.softmax(-1).T * losses).sum(0)
+        return expected - _entropy(logits)
+
+    def unlabelled_loss(
+        self,
+        images: torch.Tensor,
+        surrogate: Surrogate,
+        *,
+        generator: torch.Generator,
+        share: Share = _ALONE,
+    ) -> torch.Tensor:
+        r"""Return $\mathcal L(x, \tilde y) - H[q(y\mid x)]$ by an estimator, its entropy exact.
+
+        No factor $q(\tilde y\mid x)$ stands before $\mathcal L$: with $\tilde y$ drawn from $q(y\mid x)$ the
+        mean is that of :meth:`marginal_loss`. Several draws are averaged.
+        Source: Jang, Gu and Poole (2017), section 3.3.
+
+        Args:
+            images: shape ``(batch, num_pixels)``.
+            surrogate: an estimator, its options set; ``exact`` sums over the classes.
+            generator: draws classes and codes.
+            share: this process's part of the batch.
+
+        Returns:
+            Shape ``(batch,)``.
+        """
+        logits = self.classify(images)
+        shape = (self.num_samples, len(images), self.num_latents)
+        noise = share.normal(shape, generator=generator)
+
+        def losses(classes: torch.Tensor) -> torch.Tensor:
+            return self.labelled_loss(images, classes.squeeze(-2), noise)
+
+        # The class is one variable: (samples, batch, 1, K).
+        repeated = logits.unsqueeze(-2).expand(self.num_samples, -1, -1, -1)
+        drawn = surrogate(losses, repeated, generator=generator).mean(0)
+        return drawn - _entropy(logits)
+
+    def loss(
+        self,
+        images: torch.Tensor,
+        surrogates: Sequence[Surrogate],
+        *,
+        generator: torch.Generator,
+        analytic: bool = True,
+        labelled: Images | None = None,
+        share: Share = _ALONE,
+    ) -> torch.Tensor:
+        r"""Return what to minimise: $\mathcal U(x)$, and the mean over labelled images beside it.
+
+        $\mathcal U(x) + \frac1M\sum_m\big(\mathcal L(x_m, y_m) - \alpha\log q(y_m\mid x_m)\big)$. The
+        classifier is in no $\mathcal L$, and learns from labels by the last term alone.
+        Source: Kingma et al. (2014), equations 8 and 9.
+
+        Args:
+            images: whose classes are not known, shape ``(batch, num_pixels)``.
+            surrogates: one estimator, its options set.
+            generator: draws classes and codes.
+            analytic: must be true, which leaves out the estimators of a multi-sample bound.
+            labelled: M images with their classes; None leaves their mean out.
+            share: this process's part of the batch.
+
+        Returns:
+            Shape ``(batch,)``.
+
+        Raises:
+            ValueError: the estimator minimises a multi-sample bound.
+            FloatingPointError: the classifier's logits are not finite.
+        """
+        if not analytic:
+            raise ValueError(
+                "estimator must not be that of a multi-sample bound with classes to learn, got vimco"
+            )
+        (surrogate,) = surrogates
+        losses = self.unlabelled_loss(
+            images, surrogate, generator=generator, share=share
+        )
+        if labelled is None:
+            return losses
+        return losses + self._supervised(labelled, generator, share).mean()
+
+    def _supervised(
+        self, labelled: Images, generator: torch.Generator, share: Share
+    ) -> torch.Tensor:
+        images, labels = labelled
+        noise = share.normal((len(images), self.num_latents), generator=generator)
+        classes = F.one_hot(labels, self.num_categories).to(images.dtype)
+        wrong = F.cross_entropy(self.classify(images), labels, reduction="none")
+        return self.labelled_loss(images, classes, noise) + self.alpha * wrong
+
+    def log_weights(
+        self, images: torch.Tensor, num_samples: int, *, generator: torch.Generator
+    ) -> torch.Tensor:
+        r"""Return $\log\frac{p(x, y, z)}{q(y, z\mid x)}$ at draws of y and z from q, ``(n, batch)``."""
+        logits = self.classify(images).unsqueeze(-2)
+        codes = draw_codes(logits, num_samples, generator=generator)
+        classes = codes.squeeze(-2)
+        mean, log_scale = self._code(images, classes)
+        noise = _ALONE.normal(mean.shape, generator=generator)
+        latents = mean + log_scale.exp() * noise
+        divergence = (latents**2 - noise**2).sum(-1) / 2 - log_scale.sum(-1)
+        reconstruction = reconstruction_loss(self.decoder(latents, classes), images)
+        return -reconstruction - divergence - plug_in_kl(codes, logits)
+
+    def sample(self, num_images: int, *, generator: torch.Generator) -> torch.Tensor:
+        """Return pixel probabilities, ``(num_images, num_pixels)``: the classes by turns, a code a turn."""
+        count = self.num_categories
+        shape = (-(-num_images // count), 1, self.num_latents)
+        weights = next(self.parameters())
+        latents = _ALONE.normal(shape, generator=generator).to(weights)
+        classes = torch.eye(count).to(weights)
+        pixels = self.decoder(latents.expand(-1, count, -1), classes).sigmoid()
+        return pixels.flatten(0, 1)[:num_images]
+
+
+class _Conditional(nn.Module):
+    """A perceptron of an input and a class, whose shares of the first layer are computed apart."""
+
+    def __init__(self, sizes: Sequence[int], num_categories: int) -> None:
+        super().__init__()
+        first, *rest = sizes[1:]
+        self.inputs = nn.Linear(sizes[0], first)
+        self.classes = nn.Linear(num_categories, first, bias=False)
+        self.rest = perceptron(sizes[1:]) if rest else None
+
+    def forward(self, inputs: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        outputs = self.inputs(inputs) + self.classes(classes)
+        return outputs if self.rest is None else self.rest(outputs.relu())
+
+    @property
+    def last(self) -> nn.Module:
+        """The layer that gives the outputs."""
+        return self.inputs if self.rest is None else self.rest[-1]
+
+
+@torch.no_grad()
+def accuracy(model: SemiSupervisedVAE, images: Images) -> float:
+    """Return the share of images whose most probable class is their label."""
+    found = model.classify(images.pixels).argmax(-1)
+    return (found == images.labels).double().mean().item()
+
+
+def _entropy(logits: torch.Tensor) -> torch.Tensor:
+    return math.log(logits.shape[-1]) - categorical_kl(logits.unsqueeze(-2))
