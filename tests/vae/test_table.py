@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ SMALL = {
     "small": table.Column(
         {"data": "digits", "num_latents": 4, "num_categories": 3, "batch_size": 20},
         steps=40,
+        rates=(1e-3, 1e-2),
     )
 }
 ROWS = ("Gumbel-Softmax", "RLOO")
@@ -24,12 +26,20 @@ ROWS = ("Gumbel-Softmax", "RLOO")
 @pytest.fixture
 def record(tmp_path, monkeypatch):
     monkeypatch.setattr(table, "COLUMNS", SMALL)
-    monkeypatch.setattr(table, "LEARNING_RATES", (1e-3, 1e-2))
     # In this process, which knows the small column.
     monkeypatch.setattr(
         table, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(max_workers=1)
     )
     return tmp_path / "results" / "table.json"
+
+
+def try_rates(monkeypatch, *rates):
+    column = replace(SMALL["small"], rates=rates)
+    monkeypatch.setattr(table, "COLUMNS", {"small": column})
+
+
+def bounds(found):
+    return table.collect(found, table.multi_sample)
 
 
 def run(record, *, seeds=2, rows=ROWS, num_samples=20):
@@ -48,7 +58,7 @@ def test_every_run_is_recorded_with_what_it_needs_to_be_repeated(record):
         best = min(first, key=first.get)
         assert {r["learning_rate"] for r in own if r["seed"] == 1} == {best}
         chosen = [r["test"]["multi_sample"] for r in own if r["learning_rate"] == best]
-        assert table.collect_bounds(found)["small"][row] == chosen
+        assert bounds(found)["small"][row] == chosen
     for made in found["runs"]:
         assert made["test"]["num_samples"] == 20
         assert made["test"]["multi_sample"] <= made["test"]["one_sample"]
@@ -82,9 +92,7 @@ def test_a_repeated_command_makes_what_is_missing_and_nothing_else(record, monke
     # Only those of this configuration are reported.
     new = [r for r in found["runs"] if r["config"]["steps"] == 50]
     best = min(new, key=lambda r: r["validation"])
-    assert table.collect_bounds(found) == {
-        "small": {"RLOO": [best["test"]["multi_sample"]]}
-    }
+    assert bounds(found) == {"small": {"RLOO": [best["test"]["multi_sample"]]}}
 
 
 def test_a_bound_of_other_samples_is_another_run(record):
@@ -95,7 +103,7 @@ def test_a_bound_of_other_samples_is_another_run(record):
     assert found == run(record, seeds=1, rows=("RLOO",))
     new = [r for r in found["runs"] if r["test"]["num_samples"] == 30]
     best = min(new, key=lambda r: r["validation"])["test"]["multi_sample"]
-    assert table.collect_bounds(found) == {"small": {"RLOO": [best]}}
+    assert bounds(found) == {"small": {"RLOO": [best]}}
 
 
 def test_a_repeated_run_has_the_same_numbers_and_another_seed_others(monkeypatch):
@@ -119,7 +127,7 @@ def test_an_error_stops_what_has_not_begun(record, monkeypatch):
         return {}
 
     monkeypatch.setattr(table, "run_job", fails)
-    monkeypatch.setattr(table, "LEARNING_RATES", tuple(10.0**-k for k in range(8)))
+    try_rates(monkeypatch, *(10.0**-k for k in range(8)))
     # What the run returned cannot be written.
     with pytest.raises(KeyError):
         run(record, seeds=1, rows=("RLOO",))
@@ -136,20 +144,33 @@ def test_workers_leave_the_interrupt_to_the_command():
 
 
 def test_a_row_that_diverges_at_every_rate_has_no_other_seeds(record, monkeypatch):
-    monkeypatch.setattr(table, "LEARNING_RATES", (1e37, 1e38))
+    try_rates(monkeypatch, 1e37, 1e38)
     found = run(record, seeds=3, rows=("Gumbel-Softmax",))
     assert [r["seed"] for r in found["runs"]] == [0, 0]
     assert table.best_rate(found["runs"], "small", "Gumbel-Softmax") is None
-    assert table.collect_bounds(found) == {}
+    assert bounds(found) == {}
 
 
 def test_a_seed_that_diverges_is_left_out(record):
     found = run(record, seeds=2, rows=("RLOO",))
     (other,) = [r for r in found["runs"] if r["seed"] == 1]
-    before = table.collect_bounds(found)["small"]["RLOO"]
+    before = bounds(found)["small"]["RLOO"]
     del other["test"]
     other["validation"] = None
-    assert table.collect_bounds(found)["small"]["RLOO"] == before[:1]
+    assert bounds(found)["small"]["RLOO"] == before[:1]
+
+
+def test_a_task_with_classes_reports_how_many_are_right(record, monkeypatch):
+    settings = {"data": "digits", "model": "semi-supervised", "hidden": (9,)}
+    rows = ("Marginalization", "Gumbel-Softmax")
+    column = table.Column(settings, steps=200, rows=rows, rates=(1e-2,))
+    monkeypatch.setattr(table, "COLUMNS", {"small": column})
+    found = run(record, rows=("Marginalization", "RLOO", "Gumbel-Softmax"))
+    accuracies = table.collect(found, lambda made: made["accuracy"])["small"]
+    assert sorted(accuracies) == sorted(rows)
+    for values in accuracies.values():
+        assert len(values) == 2
+        assert all(0.5 < value < 1 for value in values)
 
 
 def test_the_images_are_those_of_the_column():
@@ -160,7 +181,7 @@ def test_the_images_are_those_of_the_column():
 
 
 def test_a_run_that_diverges_is_recorded_and_never_chosen(record, monkeypatch):
-    monkeypatch.setattr(table, "LEARNING_RATES", (1e-3, 1e38))
+    try_rates(monkeypatch, 1e-3, 1e38)
     runs = run(record, seeds=1, rows=("Gumbel-Softmax",))["runs"]
     (bad,) = [r for r in runs if r["learning_rate"] == 1e38]
     assert bad["validation"] is None
