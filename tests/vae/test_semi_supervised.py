@@ -116,7 +116,7 @@ def test_a_factor_before_the_draw_has_another_mean(model, images):
     assert (mean < model.marginal_loss(images, noise)).all()
 
 
-def test_the_sign_of_the_entropy_tells_a_bound_from_none(model, images):
+def test_an_entropy_of_the_other_sign_has_another_mean(model, images):
     noise = torch.randn(4, 1).double()
     probs = model.classify(images).softmax(-1)
     entropy = -(probs * probs.log()).sum(-1)
