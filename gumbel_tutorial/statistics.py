@@ -6,7 +6,7 @@ These take NumPy arrays. Everything that scipy has is scipy's.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gumbel_tutorial.checks import check_index
+from gumbel_tutorial.checks import check_index, check_open_unit_interval
 
 # Below five expected counts the chi-square approximation is off, and a test has no power anyway.
 _LEAST_EXPECTED_COUNT = 5
@@ -34,6 +34,30 @@ def standard_error(samples: ArrayLike, *, axis: int = 0) -> np.ndarray:
             f"samples must hold at least two draws, got {samples.shape[axis]}"
         )
     return samples.std(axis=axis, ddof=1) / np.sqrt(samples.shape[axis])
+
+
+def half_width(samples: ArrayLike, *, confidence: float = 0.95) -> float:
+    r"""Return half the width of Student's interval for the mean, $t_{n-1}\,s/\sqrt n$.
+
+    Exact for normal samples: of such intervals around the means of repeated samples a share of ``confidence``
+    holds the mean.
+
+    Args:
+        samples: independent draws, shape ``(n,)`` with n at least 2.
+        confidence: in (0, 1).
+
+    Raises:
+        ValueError: fewer than two draws, a confidence outside (0, 1).
+
+    Examples:
+        >>> round(half_width([1.0, 3.0]), 2)
+        12.71
+    """
+    from scipy.stats import t as student
+
+    check_open_unit_interval(np.asarray(confidence), "confidence")
+    quantile = student.ppf((1 + confidence) / 2, len(np.asarray(samples)) - 1)
+    return float(quantile * standard_error(samples))
 
 
 def frequencies(index: ArrayLike, num_categories: int) -> np.ndarray:

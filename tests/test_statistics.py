@@ -64,3 +64,18 @@ def test_a_test_without_power_is_refused():
 def test_probabilities_that_do_not_sum_to_one_are_refused(probs):
     with pytest.raises(ValueError, match=f"probs must sum to one, got {sum(probs):g}"):
         statistics.chi_square_p_value([60, 40], probs)
+
+
+def test_half_widths_hold_the_mean_as_often_as_they_say(rng):
+    samples = rng.normal(3.0, 2.0, size=(4000, 3))
+    for confidence, least, most in ((0.95, 0.94, 0.96), (0.5, 0.475, 0.525)):
+        widths = [statistics.half_width(row, confidence=confidence) for row in samples]
+        held = np.abs(samples.mean(1) - 3.0) < widths
+        assert least < held.mean() < most
+
+
+def test_half_widths_of_too_little_are_refused():
+    with pytest.raises(ValueError, match="samples must hold at least two draws, got 1"):
+        statistics.half_width([1.0])
+    with pytest.raises(ValueError, match=r"confidence must lie in \(0, 1\), got 1"):
+        statistics.half_width([1.0, 2.0], confidence=1.0)
