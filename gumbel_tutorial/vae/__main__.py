@@ -14,11 +14,11 @@ from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae import table
 from gumbel_tutorial.vae.config import Config, make_splits, make_temperature
 from gumbel_tutorial.vae.device import find_device
-from gumbel_tutorial.vae.evaluation import assess
+from gumbel_tutorial.vae.evaluation import assess, classification
 from gumbel_tutorial.vae.model import StructuredPrediction
 from gumbel_tutorial.vae.run import Elsewhere, Output, Stopped, load_model
 from gumbel_tutorial.vae.run import train as run_training
-from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE, accuracy
+from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE
 
 _FLAT = tyro.conf.arg(name="")
 # What arguments, files, devices and missing libraries raise.
@@ -89,8 +89,7 @@ class Evaluate:
             progress=True,
         )
         values = asdict(found) | {"integrality_gap": found.integrality_gap}
-        if isinstance(model, SemiSupervisedVAE):
-            values["accuracy"] = accuracy(model, images)
+        values |= classification(model, images)
         print(json.dumps({"split": self.split, "step": step, **values}, indent=1))
 
 
@@ -101,7 +100,7 @@ class Sample:
     Attributes:
         run: output folder of a training run.
         picture: file to write, such as samples.png.
-        num_images: how many; a square number looks best.
+        num_images: how many; a square number looks best, or a multiple of the classes.
         seed: of the codes.
     """
 
@@ -119,7 +118,9 @@ class Sample:
         with torch.no_grad():
             generator = torch.Generator().manual_seed(self.seed)
             pixels = model.sample(self.num_images, generator=generator)
-        _write_picture(self.picture, tile(pixels))
+        # Each class has a column of its own.
+        across = model.num_categories if isinstance(model, SemiSupervisedVAE) else None
+        _write_picture(self.picture, tile(pixels, across))
         print(f"wrote {self.picture}")
 
 
@@ -171,10 +172,10 @@ def _write_picture(path: Path, pixels: torch.Tensor) -> None:
         ) from error
 
 
-def tile(pixels: torch.Tensor) -> torch.Tensor:
-    """Return square images in rows of about as many as there are rows, ``(n, side * side)`` to a picture."""
+def tile(pixels: torch.Tensor, across: int | None = None) -> torch.Tensor:
+    """Return square images in rows, ``(n, side * side)`` to a picture: so many across, or as many as down."""
     side = round(pixels.shape[-1] ** 0.5)
-    across = round(len(pixels) ** 0.5) or 1
+    across = across or round(len(pixels) ** 0.5) or 1
     rows = -(-len(pixels) // across)
     whole = pixels.new_zeros(rows * across, side, side)
     whole[: len(pixels)] = pixels.reshape(-1, side, side)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -51,13 +51,13 @@ class Config:
             or an autoencoder of a class and a Gaussian code, which learns to classify from few labels.
         num_latents: N, latent variables in a layer; with semi-supervised, coordinates of the Gaussian code.
         num_categories: K, categories of each; 2 makes them bits. With semi-supervised, the 10 classes.
-        hidden: widths of the encoder's hidden layers; none is linear.
+        hidden: widths of the encoder's hidden layers, and of a classifier's; none is linear.
         decoder_hidden: widths of the decoder's hidden layers; none is linear.
         num_layers: stochastic layers of structured prediction.
         learn_prior: give the autoencoder a prior of its own instead of the uniform one.
-        labelled_per_class: images with a label, with semi-supervised; the seed chooses them.
-        alpha: weight of the classifier's own loss on them.
-        class_samples: draws of class and code for each image without a label.
+        labelled_per_class: labelled images of each class, with semi-supervised; the seed chooses them.
+        alpha: weight of the classifier's own loss on the labelled images.
+        class_samples: draws of class and code for each image of a step; with exact of the code alone.
         estimator: of the gradient, by name; with semi-supervised exact sums over the classes.
         options: of the estimator, such as "num_samples 4".
         temperature: of the relaxation at the start.
@@ -100,6 +100,13 @@ class Config:
     compile: bool = False
 
     def __post_init__(self) -> None:
+        for name, hint in get_type_hints(Config).items():
+            choices = get_args(hint) if get_origin(hint) is Literal else ()
+            if choices and getattr(self, name) not in choices:
+                listed = ", ".join(choices)
+                raise ValueError(
+                    f"{name} must be one of {listed}, got {getattr(self, name)!r}"
+                )
         for name in ("learning_rate", "temperature", "final_temperature"):
             check_positive(getattr(self, name), name)
         for name in (
@@ -108,6 +115,7 @@ class Config:
         ):
             check_count(getattr(self, name), name, 1)
         self._check_schedule()
+        check_not_negative(self.alpha, "alpha")
         check_count(self.seed, "seed", 0)
         if self.seed >= 2**31:
             raise ValueError(f"seed must be below 2**31, got {self.seed}")
@@ -214,7 +222,7 @@ def make_model(config: Config) -> Model:
                 hidden=config.hidden,
                 decoder_hidden=config.decoder_hidden,
                 alpha=config.alpha,
-                num_samples=config.class_samples,
+                class_samples=config.class_samples,
             )
         else:
             model = CategoricalVAE(

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 
+from gumbel_tutorial.checks import check_index
 from gumbel_tutorial.estimators.protocol import check_count
 
 
@@ -26,34 +27,51 @@ class Splits(NamedTuple):
     test: Images
 
 
-def choose_labelled(images: Images, per_class: int, *, seed: int) -> Images:
+def check_labels(images: Images, num_categories: int) -> None:
+    """Require images, and for each a whole number in 0 ... K - 1."""
+    check_index(images.labels, num_categories, "labels")
+    if not 1 <= len(images.labels) == len(images.pixels):
+        raise ValueError(
+            f"labels must be one for each of at least 1 image, got {len(images.labels)} "
+            f"for {len(images.pixels)} images"
+        )
+
+
+def choose_labelled(
+    images: Images, labelled_per_class: int, *, seed: int, num_categories: int = 10
+) -> Images:
     """Return a few images of every class, drawn without replacement; the seed decides.
 
     Args:
         images: to choose from, labels in 0 ... K - 1.
-        per_class: how many of each class, at least 1.
+        labelled_per_class: how many of each class, at least 1.
         seed: of the draw, made on the CPU.
+        num_categories: K.
 
     Returns:
         The chosen images, by class.
 
     Raises:
-        ValueError: a count below 1; a class has fewer images.
+        TypeError: labels that are not whole numbers.
+        ValueError: a count below 1; labels out of their range; a class has fewer images.
     """
-    check_count(per_class, "per_class", 1)
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(images.labels), generator=generator)
-    counts = images.labels.bincount()
-    if counts.min() < per_class:
-        least = int(counts.min())
+    check_count(labelled_per_class, "labelled_per_class", 1)
+    check_labels(images, num_categories)
+    labels = images.labels.cpu().long()
+    least = int(labels.bincount(minlength=num_categories).min())
+    if least < labelled_per_class:
         raise ValueError(
-            f"per_class must be at most {least}, the images of the rarest class, got {per_class}"
+            f"labelled_per_class must be at most {least}, the images of the rarest class, "
+            f"got {labelled_per_class}"
         )
-    shuffled = images.labels.cpu()[order]
-    rows = torch.cat(
-        [order[shuffled == label][:per_class] for label in range(len(counts))]
-    )
-    rows = rows.to(images.labels.device)
+    # A stream of its own: the order of the images begins with the seed itself.
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 999_999)
+    order = torch.randperm(len(labels), generator=generator)
+    chosen = [
+        order[labels[order] == label][:labelled_per_class]
+        for label in range(num_categories)
+    ]
+    rows = torch.cat(chosen).to(images.labels.device)
     return Images(images.pixels[rows], images.labels[rows])
 
 

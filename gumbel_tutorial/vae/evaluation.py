@@ -9,6 +9,8 @@ from tqdm import tqdm
 
 from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae.bounds import multi_sample_bound
+from gumbel_tutorial.vae.data import Images
+from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE, accuracy
 from gumbel_tutorial.vae.surrogates import Surrogates
 from gumbel_tutorial.vae.trainer import Model
 
@@ -81,6 +83,13 @@ def _log_weights(
     model: Model, batch: torch.Tensor, generator: torch.Generator, num_samples: int
 ) -> torch.Tensor:
     return model.log_weights(batch, num_samples, generator=generator)
+
+
+def classification(model: Model, images: Images) -> dict[str, float]:
+    """Return the accuracy of a model that classifies, by that name, and nothing for another."""
+    if isinstance(model, SemiSupervisedVAE):
+        return {"accuracy": accuracy(model, images)}
+    return {}
 
 
 @torch.no_grad()

@@ -245,6 +245,44 @@ def perceptron(sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
+class ConditionalPerceptron(nn.Module):
+    """A perceptron of an input and a class, whose shares of the first layer are computed apart.
+
+    Args:
+        sizes: as those of :func:`perceptron`.
+        num_categories: K.
+    """
+
+    def __init__(self, sizes: Sequence[int], num_categories: int) -> None:
+        super().__init__()
+        first, *rest = sizes[1:]
+        self.inputs = nn.Linear(sizes[0], first)
+        self.classes = nn.Linear(num_categories, first, bias=False)
+        self.rest = perceptron(sizes[1:]) if rest else None
+
+    def forward(
+        self, inputs: torch.Tensor, classes: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Return outputs for one-hot or relaxed classes ``(..., K)``, or for every class.
+
+        For every class, which None stands for, the first axis of the inputs is that of the classes: K, or 1
+        where they have it in common.
+        """
+        outputs = self.inputs(inputs)
+        if classes is None:
+            # The columns of the weights, and no product with K one-hot vectors.
+            share = self.classes.weight.T.to(outputs)
+            outputs = outputs + share.unflatten(0, (-1, *[1] * (inputs.ndim - 2)))
+        else:
+            outputs = outputs + self.classes(classes)
+        return outputs if self.rest is None else self.rest(outputs.relu())
+
+    @property
+    def last(self) -> nn.Module:
+        """The layer that gives the outputs."""
+        return self.inputs if self.rest is None else self.rest[-1]
+
+
 def check_sizes(num_pixels: int, num_latents: int, num_categories: int) -> None:
     """Require sizes of at least 1."""
     sizes = {

@@ -26,8 +26,7 @@ from gumbel_tutorial.vae.config import (
 )
 from gumbel_tutorial.vae.data import Images, Splits
 from gumbel_tutorial.vae.device import find_device
-from gumbel_tutorial.vae.evaluation import discrete_loss, relaxed_loss
-from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE, accuracy
+from gumbel_tutorial.vae.evaluation import classification, discrete_loss, relaxed_loss
 from gumbel_tutorial.vae.sharing import Share
 from gumbel_tutorial.vae.trainer import Model, Progress, Trainer
 
@@ -315,8 +314,8 @@ class _Keeper:
                 raise FloatingPointError(
                     f"{name} must be finite, got {value} after step {step}"
                 )
-        if isinstance(model, SemiSupervisedVAE):
-            values["validation_accuracy"] = accuracy(model, self.images)
+        for name, value in classification(model, self.images).items():
+            values[f"validation_{name}"] = value
         return {"step": step, **values}
 
     def save(self) -> None:

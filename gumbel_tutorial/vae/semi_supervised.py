@@ -13,13 +13,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from gumbel_tutorial import categorical
 from gumbel_tutorial.arrays import widen
 from gumbel_tutorial.checks import check_not_negative
 from gumbel_tutorial.estimators.protocol import Surrogate, check_count
-from gumbel_tutorial.vae.bounds import categorical_kl, plug_in_kl, reconstruction_loss
+from gumbel_tutorial.vae.bounds import plug_in_kl, reconstruction_loss
 from gumbel_tutorial.vae.codes import draw_codes
 from gumbel_tutorial.vae.data import Images
 from gumbel_tutorial.vae.model import (
+    ConditionalPerceptron,
     check_finite,
     check_sizes,
     check_widths,
@@ -46,7 +48,8 @@ class SemiSupervisedVAE(nn.Module):
         hidden: widths of the hidden layers of the classifier and of the encoder; none is linear.
         decoder_hidden: widths of the decoder's; None takes the encoder's in reverse.
         alpha: $\alpha \ge 0$, weight of the classifier's own term, see :meth:`loss`.
-        num_samples: draws of class and code for each image without a label.
+        class_samples: draws of class and code for each image without a label. An estimator that draws
+            several classes itself does so for each, and has no baseline across them.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class SemiSupervisedVAE(nn.Module):
         hidden: Sequence[int] = (256,),
         decoder_hidden: Sequence[int] | None = None,
         alpha: float = 1.0,
-        num_samples: int = 1,
+        class_samples: int = 1,
     ) -> None:
         super().__init__()
         check_sizes(num_pixels, num_latents, num_categories)
@@ -68,12 +71,14 @@ class SemiSupervisedVAE(nn.Module):
         check_not_negative(alpha, "alpha")
         self.num_latents, self.num_categories = num_latents, num_categories
         self.alpha = alpha
-        self.num_samples = check_count(num_samples, "num_samples", 1)
+        self.class_samples = check_count(class_samples, "class_samples", 1)
         self.classifier = perceptron([num_pixels, *hidden, num_categories])
-        self.encoder = _Conditional(
+        self.encoder = ConditionalPerceptron(
             [num_pixels, *hidden, 2 * num_latents], num_categories
         )
-        self.decoder = _Conditional([num_latents, *back, num_pixels], num_categories)
+        self.decoder = ConditionalPerceptron(
+            [num_latents, *back, num_pixels], num_categories
+        )
 
     @property
     def layers(self) -> list[tuple[int, int]]:
@@ -96,7 +101,7 @@ class SemiSupervisedVAE(nn.Module):
         return logits
 
     def labelled_loss(
-        self, images: torch.Tensor, classes: torch.Tensor, noise: torch.Tensor
+        self, images: torch.Tensor, classes: torch.Tensor | None, noise: torch.Tensor
     ) -> torch.Tensor:
         r"""Return $\mathcal L(x, y)$, the negative bound on $\log p(x, y)$ at one code z.
 
@@ -105,13 +110,23 @@ class SemiSupervisedVAE(nn.Module):
 
         Args:
             images: shape ``(..., num_pixels)``.
-            classes: one-hot or relaxed, shape ``(..., K)``. The image's share of the first layer is computed
-                once, however many classes are broadcast against it.
+            classes: one-hot or relaxed, shape ``(..., K)``; None is every class, on a leading axis of K. The
+                image's share of the first layer is computed once, however many classes meet it.
             noise: $\epsilon$, standard normal, shape ``(..., num_latents)``.
 
         Returns:
             The broadcast batch shape.
+
+        Raises:
+            ValueError: noise of another number of coordinates.
         """
+        if noise.shape[-1] != self.num_latents:
+            raise ValueError(
+                f"noise must have {self.num_latents} coordinates, got shape {tuple(noise.shape)}"
+            )
+        if classes is None:
+            # The classes come first, before the axes that the noise has and the images lack.
+            images = images[(None,) * (1 + max(0, noise.ndim - images.ndim))]
         mean, log_scale = self._code(images, classes)
         latents = mean + log_scale.exp() * noise
         divergence = (mean**2 + (2 * log_scale).exp() - 1) / 2 - log_scale
@@ -119,7 +134,7 @@ class SemiSupervisedVAE(nn.Module):
         return reconstruction + divergence.sum(-1) + math.log(self.num_categories)
 
     def _code(
-        self, images: torch.Tensor, classes: torch.Tensor
+        self, images: torch.Tensor, classes: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and logarithm of the scale of z."""
         mean, log_scale = widen(self.encoder(images, classes)).chunk(2, -1)
@@ -131,22 +146,21 @@ class SemiSupervisedVAE(nn.Module):
         The negative bound on $\log p(x)$. Source: Kingma et al. (2014), equation 7.
 
         Args:
-            images: shape ``(batch, num_pixels)``.
-            noise: shape ``(batch, num_latents)``, the same for all classes.
+            images: shape ``(..., num_pixels)``.
+            noise: shape ``(..., num_latents)``, the same for all classes.
 
         Returns:
-            Shape ``(batch,)``.
+            The broadcast batch shape.
         """
         logits = self.classify(images)
-        every = torch.eye(self.num_categories).to(logits).unsqueeze(1)
-        losses = self.labelled_loss(images, every, noise)
-        expected = (logits.softmax(-1).T * losses).sum(0)
-        return expected - _entropy(logits)
+        losses = self.labelled_loss(images, None, noise).movedim(0, -1)
+        expected = (logits.softmax(-1) * losses).sum(-1)
+        return expected - categorical.entropy(logits)
 
     def unlabelled_loss(
         self,
         images: torch.Tensor,
-        surrogate: Surrogate,
+        surrogate: Surrogate | None,
         *,
         generator: torch.Generator,
         share: Share = _ALONE,
@@ -159,32 +173,33 @@ class SemiSupervisedVAE(nn.Module):
 
         Args:
             images: shape ``(batch, num_pixels)``.
-            surrogate: an estimator, its options set; ``exact`` sums over the classes.
+            surrogate: an estimator, its options set; None sums over the classes, by :meth:`marginal_loss`.
             generator: draws classes and codes.
             share: this process's part of the batch.
 
         Returns:
             Shape ``(batch,)``.
         """
-        logits = self.classify(images)
-        shape = (self.num_samples, len(images), self.num_latents)
+        shape = (self.class_samples, len(images), self.num_latents)
         noise = share.normal(shape, generator=generator)
+        if surrogate is None:
+            return self.marginal_loss(images, noise).mean(0)
+        logits = self.classify(images)
 
         def losses(classes: torch.Tensor) -> torch.Tensor:
             return self.labelled_loss(images, classes.squeeze(-2), noise)
 
         # The class is one variable: (samples, batch, 1, K).
-        repeated = logits.unsqueeze(-2).expand(self.num_samples, -1, -1, -1)
+        repeated = logits.unsqueeze(-2).expand(self.class_samples, -1, -1, -1)
         drawn = surrogate(losses, repeated, generator=generator).mean(0)
-        return drawn - _entropy(logits)
+        return drawn - categorical.entropy(logits)
 
     def loss(
         self,
         images: torch.Tensor,
-        surrogates: Sequence[Surrogate],
+        surrogates: Sequence[Surrogate | None],
         *,
         generator: torch.Generator,
-        analytic: bool = True,
         labelled: Images | None = None,
         share: Share = _ALONE,
     ) -> torch.Tensor:
@@ -192,13 +207,15 @@ class SemiSupervisedVAE(nn.Module):
 
         $\mathcal U(x) + \frac1M\sum_m\big(\mathcal L(x_m, y_m) - \alpha\log q(y_m\mid x_m)\big)$. The
         classifier is in no $\mathcal L$, and learns from labels by the last term alone.
-        Source: Kingma et al. (2014), equations 8 and 9.
+        Source: Kingma et al. (2014), equations 8 and 9, which have sums over all images in place of the two
+        means: an image with a label counts more here, by the ratio of the numbers of images, and their
+        $\alpha$ of a tenth of the images is one tenth.
 
         Args:
-            images: whose classes are not known, shape ``(batch, num_pixels)``.
-            surrogates: one estimator, its options set.
+            images: used without their classes, shape ``(batch, num_pixels)``.
+            surrogates: one estimator, its options set, not that of a multi-sample bound; None sums over the
+                classes.
             generator: draws classes and codes.
-            analytic: must be true, which leaves out the estimators of a multi-sample bound.
             labelled: M images with their classes; None leaves their mean out.
             share: this process's part of the batch.
 
@@ -206,13 +223,8 @@ class SemiSupervisedVAE(nn.Module):
             Shape ``(batch,)``.
 
         Raises:
-            ValueError: the estimator minimises a multi-sample bound.
             FloatingPointError: the classifier's logits are not finite.
         """
-        if not analytic:
-            raise ValueError(
-                "estimator must not be that of a multi-sample bound with classes to learn, got vimco"
-            )
         (surrogate,) = surrogates
         losses = self.unlabelled_loss(
             images, surrogate, generator=generator, share=share
@@ -226,6 +238,7 @@ class SemiSupervisedVAE(nn.Module):
     ) -> torch.Tensor:
         images, labels = labelled
         noise = share.normal((len(images), self.num_latents), generator=generator)
+        labels = labels.long()  # torch's own losses take no other integers
         classes = F.one_hot(labels, self.num_categories).to(images.dtype)
         wrong = F.cross_entropy(self.classify(images), labels, reduction="none")
         return self.labelled_loss(images, classes, noise) + self.alpha * wrong
@@ -250,29 +263,9 @@ class SemiSupervisedVAE(nn.Module):
         shape = (-(-num_images // count), 1, self.num_latents)
         weights = next(self.parameters())
         latents = _ALONE.normal(shape, generator=generator).to(weights)
-        classes = torch.eye(count).to(weights)
-        pixels = self.decoder(latents.expand(-1, count, -1), classes).sigmoid()
-        return pixels.flatten(0, 1)[:num_images]
-
-
-class _Conditional(nn.Module):
-    """A perceptron of an input and a class, whose shares of the first layer are computed apart."""
-
-    def __init__(self, sizes: Sequence[int], num_categories: int) -> None:
-        super().__init__()
-        first, *rest = sizes[1:]
-        self.inputs = nn.Linear(sizes[0], first)
-        self.classes = nn.Linear(num_categories, first, bias=False)
-        self.rest = perceptron(sizes[1:]) if rest else None
-
-    def forward(self, inputs: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-        outputs = self.inputs(inputs) + self.classes(classes)
-        return outputs if self.rest is None else self.rest(outputs.relu())
-
-    @property
-    def last(self) -> nn.Module:
-        """The layer that gives the outputs."""
-        return self.inputs if self.rest is None else self.rest[-1]
+        # Every class on the first axis, as the decoder wants it, and then by turns.
+        pixels = self.decoder(latents.movedim(1, 0), None).sigmoid()
+        return pixels.transpose(0, 1).flatten(0, 1)[:num_images]
 
 
 @torch.no_grad()
@@ -280,7 +273,3 @@ def accuracy(model: SemiSupervisedVAE, images: Images) -> float:
     """Return the share of images whose most probable class is their label."""
     found = model.classify(images.pixels).argmax(-1)
     return (found == images.labels).double().mean().item()
-
-
-def _entropy(logits: torch.Tensor) -> torch.Tensor:
-    return math.log(logits.shape[-1]) - categorical_kl(logits.unsqueeze(-2))

@@ -31,6 +31,14 @@ class Share:
                 "estimator must not be relax with several processes, got relax"
             )
 
+    def most(self, count: int) -> int:
+        """Return the largest number up to ``count`` that the processes can divide."""
+        if count < self.count:
+            raise ValueError(
+                f"labelled must hold an image for each of the {self.count} processes, got {count}"
+            )
+        return count - count % self.count
+
     def rows(self, batch_size: int) -> slice:
         """Return this process's rows of a batch."""
         size = batch_size // self.count

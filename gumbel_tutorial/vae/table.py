@@ -31,8 +31,7 @@ from gumbel_tutorial.vae.config import (
 )
 from gumbel_tutorial.vae.data import Splits
 from gumbel_tutorial.vae.device import find_device
-from gumbel_tutorial.vae.evaluation import assess
-from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE, accuracy
+from gumbel_tutorial.vae.evaluation import assess, classification
 from gumbel_tutorial.vae.sharing import Share
 from gumbel_tutorial.vae.trainer import Trainer
 
@@ -191,6 +190,9 @@ def run_table(
     check_count(seeds, "seeds", 1)
     check_count(jobs, "jobs", 1)
     check_count(place.num_samples, "num_samples", 1)
+    if not any(row in COLUMNS[column].rows for column in columns for row in rows):
+        listed = ", ".join(columns)
+        raise ValueError(f"rows must be among those of {listed}, got {', '.join(rows)}")
     find_device(place.device)
     runs = read_record(record)["runs"] if record.exists() else []
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _one_thread)
@@ -330,9 +332,7 @@ def _evaluate(
         "validation": bounds(splits.validation.pixels, 5)["multi_sample"],
         "test": bounds(splits.test.pixels, place.num_samples),
     }
-    if isinstance(trainer.model, SemiSupervisedVAE):
-        found["accuracy"] = accuracy(trainer.model, splits.test.to(device))
-    return found
+    return found | classification(trainer.model, splits.test.to(device))
 
 
 @lru_cache(maxsize=1)
@@ -374,7 +374,10 @@ def _check_run(run: Any) -> None:
         if not isinstance(run[key], kind):
             raise TypeError(f"{key} {run[key]!r} of a run")
     if run["validation"] is not None:
-        run["test"]["multi_sample"] + run["test"]["num_samples"]
+        run["test"]["multi_sample"] + run["test"]["one_sample"]
+        run["test"]["num_samples"] + 0
+        if run["config"].get("model") == "semi-supervised":
+            run["accuracy"] + 0.0
 
 
 def write_record(path: Path, runs: list[dict[str, Any]]) -> None:
@@ -397,9 +400,9 @@ _KINDS: Mapping[str, Any] = {
 
 
 def collect(
-    record: Mapping[str, Any], read: Callable[[Mapping[str, Any]], float]
-) -> dict[str, dict[str, list[float]]]:
-    """Return a number of the reported runs: by task, by estimator, one a seed.
+    record: Mapping[str, Any], column: str, read: Callable[[Mapping[str, Any]], float]
+) -> dict[str, list[float]]:
+    """Return a number of the reported runs of a task: by estimator, one a seed.
 
     The learning rate is the one with the lowest validation bound at the first seed. Runs that diverged, or
     of another configuration, are left out; of runs that differ in the samples of the bound, the one with
@@ -407,17 +410,21 @@ def collect(
 
     Args:
         record: as :func:`read_record` returns it.
+        column: the task.
         read: a run of the record to the number, such as :func:`multi_sample`.
     """
-    runs = [run for run in record["runs"] if "test" in run and _is_current(run)]
+    runs = [
+        run
+        for run in record["runs"]
+        if run["column"] == column and "test" in run and _is_current(run)
+    ]
     numbers: dict[Job, float] = {}
     for run in sorted(runs, key=lambda run: run["test"]["num_samples"]):
         numbers[_job(run)] = read(run)
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, list[float]] = {}
     for job in dict.fromkeys(map(_job, runs)):
-        if job.learning_rate == best_rate(runs, job.column, job.row):
-            rows = found.setdefault(job.column, {})
-            rows.setdefault(job.row, []).append(numbers[job])
+        if job.learning_rate == best_rate(runs, column, job.row):
+            found.setdefault(job.row, []).append(numbers[job])
     return found
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae.binarise import dynamic
-from gumbel_tutorial.vae.data import Images
+from gumbel_tutorial.vae.data import Images, check_labels
 from gumbel_tutorial.vae.model import CategoricalVAE, StructuredPrediction
 from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE
 from gumbel_tutorial.vae.sharing import Share
@@ -65,11 +65,13 @@ class Trainer:
         recipe: how.
         generator: on that device; draws codes, and pixels where the recipe says so.
         share: this process's part of every batch.
-        labelled: images with their classes, on that device, for a model that learns from both. Every step
-            shows it as many of them as there are, or a batch.
+        labelled: images with their classes, on that device, for the semi-supervised model and no other.
+            Every step shows all of them or, where they are more, a batch; of processes each the same number.
 
     Raises:
-        ValueError: a batch size below 1, above the number of images, or that the processes cannot divide.
+        TypeError: labels that are not whole numbers.
+        ValueError: a batch size below 1, above the number of images, or that the processes cannot divide;
+            labels missing, out of place or out of their range, or with an estimator of a multi-sample bound.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Trainer:
             raise ValueError(
                 f"batch_size must be at most {len(images)} images, got {size}"
             )
+        _check_labelled(model, surrogates, labelled)
         self.model, self.surrogates = model, surrogates
         self.images, self.recipe, self.generator = images, recipe, generator
         self.labelled = labelled
@@ -104,9 +107,9 @@ class Trainer:
         first = recipe.seed * 1_000_003
         self._order = _Order(len(images), recipe.batch_size, first)
         if labelled is not None:
-            size = min(recipe.batch_size, len(labelled.labels))
-            self.share.check(size, surrogates.name)
-            self._labelled_order = _Order(len(labelled.labels), size, first + 500_000)
+            count = len(labelled.labels)
+            size = self.share.most(min(recipe.batch_size, count))
+            self._labelled_order = _Order(count, size, first + 500_000)
 
     def rows(self, step: int) -> torch.Tensor:
         """Return the indices of the images of a step, over all processes."""
@@ -235,6 +238,27 @@ class Trainer:
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
+def _check_labelled(
+    model: Model, surrogates: Surrogates, labelled: Images | None
+) -> None:
+    """Require labels where a model learns from them, and an estimator that learns with them."""
+    if not isinstance(model, SemiSupervisedVAE):
+        if labelled is not None:
+            raise ValueError(
+                "labelled must be None unless the model is semi-supervised, got images"
+            )
+        return
+    if labelled is None:
+        raise ValueError(
+            "labelled must be given with the semi-supervised model, got None"
+        )
+    check_labels(labelled, model.num_categories)
+    if surrogates.multi_sample:
+        raise ValueError(
+            f"estimator must be of a one-sample bound with labels, got {surrogates.name}"
+        )
+
+
 class _Order:
     """The rows of every step: a new permutation each epoch, a function of the seed and the step alone."""
 
@@ -243,6 +267,8 @@ class _Order:
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
 
     def rows(self, step: int) -> torch.Tensor:
+        if self.size == self.count:
+            return torch.arange(self.count)
         epoch, position = divmod(step, self.count // self.size)
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(self.seed + epoch)
@@ -279,14 +305,19 @@ class _Objective(nn.Module):
         labelled: Images | None,
     ) -> torch.Tensor:
         """Return this process's losses, shape ``(batch / processes,)``."""
-        more: dict[str, Any] = {}
+        surrogates = [self.share.spread(s) for s in self.surrogates.at(temperature)]
         if isinstance(self.model, SemiSupervisedVAE):
-            # It has noise of its own, beside what the estimators draw.
-            more = {"labelled": labelled, "share": self.share}
+            return self.model.loss(
+                images,
+                # Its own sum over the classes shares more than that of the estimator.
+                [None] if self.surrogates.name == "exact" else surrogates,
+                generator=generator,
+                labelled=labelled,
+                share=self.share,
+            )
         return self.model.loss(
             images,
-            [self.share.spread(s) for s in self.surrogates.at(temperature)],
+            surrogates,
             generator=generator,
             analytic=not self.surrogates.multi_sample,
-            **more,
         )

@@ -39,7 +39,7 @@ def try_rates(monkeypatch, *rates):
 
 
 def bounds(found):
-    return table.collect(found, table.multi_sample)
+    return table.collect(found, "small", table.multi_sample)
 
 
 def run(record, *, seeds=2, rows=ROWS, num_samples=20):
@@ -58,7 +58,7 @@ def test_every_run_is_recorded_with_what_it_needs_to_be_repeated(record):
         best = min(first, key=first.get)
         assert {r["learning_rate"] for r in own if r["seed"] == 1} == {best}
         chosen = [r["test"]["multi_sample"] for r in own if r["learning_rate"] == best]
-        assert bounds(found)["small"][row] == chosen
+        assert bounds(found)[row] == chosen
     for made in found["runs"]:
         assert made["test"]["num_samples"] == 20
         assert made["test"]["multi_sample"] <= made["test"]["one_sample"]
@@ -92,7 +92,7 @@ def test_a_repeated_command_makes_what_is_missing_and_nothing_else(record, monke
     # Only those of this configuration are reported.
     new = [r for r in found["runs"] if r["config"]["steps"] == 50]
     best = min(new, key=lambda r: r["validation"])
-    assert bounds(found) == {"small": {"RLOO": [best["test"]["multi_sample"]]}}
+    assert bounds(found) == {"RLOO": [best["test"]["multi_sample"]]}
 
 
 def test_a_bound_of_other_samples_is_another_run(record):
@@ -103,7 +103,7 @@ def test_a_bound_of_other_samples_is_another_run(record):
     assert found == run(record, seeds=1, rows=("RLOO",))
     new = [r for r in found["runs"] if r["test"]["num_samples"] == 30]
     best = min(new, key=lambda r: r["validation"])["test"]["multi_sample"]
-    assert bounds(found) == {"small": {"RLOO": [best]}}
+    assert bounds(found) == {"RLOO": [best]}
 
 
 def test_a_repeated_run_has_the_same_numbers_and_another_seed_others(monkeypatch):
@@ -154,23 +154,35 @@ def test_a_row_that_diverges_at_every_rate_has_no_other_seeds(record, monkeypatc
 def test_a_seed_that_diverges_is_left_out(record):
     found = run(record, seeds=2, rows=("RLOO",))
     (other,) = [r for r in found["runs"] if r["seed"] == 1]
-    before = bounds(found)["small"]["RLOO"]
+    before = bounds(found)["RLOO"]
     del other["test"]
     other["validation"] = None
-    assert bounds(found)["small"]["RLOO"] == before[:1]
+    assert bounds(found)["RLOO"] == before[:1]
 
 
 def test_a_task_with_classes_reports_how_many_are_right(record, monkeypatch):
     settings = {"data": "digits", "model": "semi-supervised", "hidden": (9,)}
     rows = ("Marginalization", "Gumbel-Softmax")
     column = table.Column(settings, steps=200, rows=rows, rates=(1e-2,))
-    monkeypatch.setattr(table, "COLUMNS", {"small": column})
-    found = run(record, rows=("Marginalization", "RLOO", "Gumbel-Softmax"))
-    accuracies = table.collect(found, lambda made: made["accuracy"])["small"]
+    run(record, rows=("RLOO",))  # of a task without classes, in the same record
+    monkeypatch.setattr(table, "COLUMNS", {**SMALL, "classes": column})
+    place = table.Place(Path(), "cpu", 20)
+    asked = ("Marginalization", "RLOO", "Gumbel-Softmax")
+    table.run_table(record, place, columns=("classes",), rows=asked, seeds=2, jobs=1)
+    found = table.read_record(record)
+    accuracies = table.collect(found, "classes", lambda made: made["accuracy"])
     assert sorted(accuracies) == sorted(rows)
     for values in accuracies.values():
         assert len(values) == 2
         assert all(0.5 < value < 1 for value in values)
+    with pytest.raises(ValueError, match="rows must be among those of classes, got RL"):
+        table.run_table(
+            record, place, columns=("classes",), rows=("RLOO",), seeds=1, jobs=1
+        )
+    del found["runs"][0]["accuracy"]
+    record.write_text(json.dumps(found))
+    with pytest.raises(ValueError, match="must be a record of the table, got 'accur"):
+        table.read_record(record)
 
 
 def test_the_images_are_those_of_the_column():

@@ -213,6 +213,77 @@ def test_a_batch_that_cannot_be_is_refused(digits):
         make_trainer(config, digits, torch.device("cpu"), Share(0, 2))
 
 
+def few_labels(digits, count, **settings):
+    """Return a trainer with the first ``count`` images for its labelled ones."""
+    whole = trainer(digits, **CLASSES, **settings)
+    labelled = vae.Images(digits.pixels[:count], digits.labels[:count])
+    return vae.Trainer(
+        *(whole.model, whole.surrogates, whole.images, whole.recipe),
+        generator=whole.generator,
+        labelled=labelled,
+    )
+
+
+def test_labelled_batches_show_every_label(digits):
+    run = few_labels(
+        digits, 50
+    )  # batches of 20: two an epoch, and ten images left over
+    epoch = [run._labelled_order.rows(step) for step in range(2)]
+    assert len(torch.cat(epoch).unique()) == 40
+    shown = torch.cat([run._labelled_order.rows(step) for step in range(40)])
+    assert len(shown.unique()) == 50
+    run = few_labels(digits, 7)
+    assert run._labelled_order.rows(3).tolist() == list(range(7))
+
+
+def test_labelled_images_stay_when_pixels_are_drawn_anew():
+    grey = make_splits(Config(binarisation="dynamic"), None, download=False).train
+    run = trainer(grey, **CLASSES, binarisation="dynamic", labelled_per_class=1)
+    first, again = (run._labelled_batch().pixels for _ in range(2))
+    assert torch.equal(first, again)
+    assert set(first.unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("labelled", "model", "estimator", "message"),
+    [
+        (True, "autoencoder", "rloo", "labelled must be None unless the model is semi"),
+        (False, "semi-supervised", "rloo", "labelled must be given with the semi-sup"),
+        (True, "semi-supervised", "vimco", "estimator must be of a one-sample bound"),
+    ],
+)
+def test_labels_where_they_have_no_use_are_refused(
+    labelled, model, estimator, message, digits
+):
+    settings = CLASSES if model == "semi-supervised" else {}
+    run = trainer(digits, **settings)
+    surrogates = vae.Surrogates(estimator, run.model.layers)
+    with pytest.raises(ValueError, match=message):
+        vae.Trainer(
+            *(run.model, surrogates, run.images, run.recipe),
+            generator=seeded(),
+            labelled=digits if labelled else None,
+        )
+
+
+def test_labels_out_of_their_range_are_refused(digits):
+    run = trainer(digits, **CLASSES)
+    bad = vae.Images(digits.pixels, digits.labels + 1)
+    with pytest.raises(ValueError, match="labels must lie in 0 ... 9, got 10"):
+        vae.Trainer(
+            *(run.model, run.surrogates, run.images, run.recipe),
+            generator=seeded(),
+            labelled=bad,
+        )
+
+
+def test_fewer_labels_than_processes_are_refused():
+    assert Share(0, 4).most(10) == 8
+    message = "labelled must hold an image for each of the 4 processes, got 3"
+    with pytest.raises(ValueError, match=message):
+        Share(0, 4).most(3)
+
+
 def test_options_that_an_estimator_lacks_are_refused(digits):
     with pytest.raises(TypeError, match="options must be among num_samples, got 'gap'"):
         trainer(digits, estimator="rloo", options={"gap": 1.0})
@@ -284,6 +355,15 @@ def test_bfloat16_keeps_the_divergence_in_float32(digits):
         ({"num_layers": 3}, "num_layers must be 2 with model autoencoder, got 3"),
         ({"alpha": 2.0}, "alpha must be 1.0 with model autoencoder, got 2.0"),
         (
+            {"model": "semi-supervised", "alpha": -1.0},
+            "alpha must be finite and not negative, got -1.0",
+        ),
+        (
+            {"model": "semi_supervised"},
+            "model must be one of autoencoder, .*, semi-supervised, got 'semi_sup",
+        ),
+        ({"decay": "first-half"}, "decay must be one of none, second-half, got 'fi"),
+        (
             {"model": "semi-supervised", "num_categories": 3},
             "num_categories must be 10 with model semi-supervised, got 3",
         ),
@@ -304,6 +384,16 @@ def test_settings_without_a_meaning_are_refused(settings, message):
 
 def test_a_temperature_that_stays_may_lie_anywhere():
     assert Config(anneal_rate=0.0, temperature=0.1).temperature == 0.1
+
+
+def test_few_labels_train_in_half_precision(digits):
+    half, full = (
+        trainer(digits, **CLASSES, estimator="exact", bfloat16=bfloat16)
+        for bfloat16 in (True, False)
+    )
+    for _ in range(30):
+        assert half.advance().loss == pytest.approx(full.advance().loss, rel=0.02)
+    assert all(p.dtype == torch.float32 for p in half.model.parameters())
 
 
 def test_an_option_that_is_not_finite_is_refused_at_the_first_step(digits):
@@ -347,7 +437,13 @@ def free_port():
         {"estimator": "muprop", "model": "structured-prediction", "num_categories": 3},
         {"estimator": "vimco", "hidden": (9,)},
         {"estimator": "disarm"},
-        {**CLASSES, "estimator": "gumbel_rao", "binarisation": "dynamic"},
+        {
+            **CLASSES,
+            "estimator": "gumbel_rao",
+            "binarisation": "dynamic",
+            "labelled_per_class": 1,
+            "class_samples": 2,
+        },
     ],
     ids=lambda settings: settings["estimator"],
 )
