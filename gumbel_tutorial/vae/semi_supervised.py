@@ -82,7 +82,7 @@ class SemiSupervisedVAE(nn.Module):
 
     @property
     def layers(self) -> list[tuple[int, int]]:
-        """Number of variables and of categories of each discrete layer: the class alone."""
+        """Number of variables and of categories of the one discrete layer, the class."""
         return [(1, self.num_categories)]
 
     @property
