@@ -201,15 +201,16 @@ class SemiSupervisedVAE(nn.Module):
         *,
         generator: torch.Generator,
         labelled: Images | None = None,
+        labelled_weight: float = 1.0,
         share: Share = _ALONE,
     ) -> torch.Tensor:
         r"""Return what to minimise: $\mathcal U(x)$, and the mean over labelled images beside it.
 
-        $\mathcal U(x) + \frac1M\sum_m\big(\mathcal L(x_m, y_m) - \alpha\log q(y_m\mid x_m)\big)$. The
-        classifier is in no $\mathcal L$, and learns from labels by the last term alone.
-        Source: Kingma et al. (2014), equations 8 and 9, which have sums over all images in place of the two
-        means: an image with a label counts more here, by the ratio of the numbers of images, and their
-        $\alpha$ of a tenth of the images is one tenth.
+        $\mathcal U(x) + \frac1M\sum_m\big(w\,\mathcal L(x_m, y_m) - \alpha\log q(y_m\mid x_m)\big)$. The
+        classifier is in no $\mathcal L$, and learns from labels by the last term alone. With $w$ the number
+        of labelled images over that of the others the bounds are those of all images, as one mean.
+        Source: Kingma et al. (2014), equations 8 and 9, divided by the number of images without a label;
+        their $\alpha$ is then a tenth.
 
         Args:
             images: used without their classes, shape ``(batch, num_pixels)``.
@@ -217,6 +218,7 @@ class SemiSupervisedVAE(nn.Module):
                 classes.
             generator: draws classes and codes.
             labelled: M images with their classes; None leaves their mean out.
+            labelled_weight: $w$.
             share: this process's part of the batch.
 
         Returns:
@@ -231,17 +233,19 @@ class SemiSupervisedVAE(nn.Module):
         )
         if labelled is None:
             return losses
-        return losses + self._supervised(labelled, generator, share).mean()
+        bounds, wrong = self._supervised(labelled, generator, share)
+        return losses + (labelled_weight * bounds + self.alpha * wrong).mean()
 
     def _supervised(
         self, labelled: Images, generator: torch.Generator, share: Share
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the labelled losses, and those of the classifier."""
         images, labels = labelled
         noise = share.normal((len(images), self.num_latents), generator=generator)
         labels = labels.long()  # torch's own losses take no other integers
         classes = F.one_hot(labels, self.num_categories).to(images.dtype)
         wrong = F.cross_entropy(self.classify(images), labels, reduction="none")
-        return self.labelled_loss(images, classes, noise) + self.alpha * wrong
+        return self.labelled_loss(images, classes, noise), wrong
 
     def log_weights(
         self, images: torch.Tensor, num_samples: int, *, generator: torch.Generator

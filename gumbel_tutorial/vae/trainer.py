@@ -97,7 +97,9 @@ class Trainer:
         self.model, self.surrogates = model, surrogates
         self.images, self.recipe, self.generator = images, recipe, generator
         self.labelled = labelled
-        self.objective: nn.Module = _Objective(model, surrogates, self.share)
+        # Labelled images count as they would in a mean over all images, however often a step shows them.
+        weight = len(labelled.labels) / len(images) if labelled is not None else 0.0
+        self.objective: nn.Module = _Objective(model, surrogates, self.share, weight)
         if self.share.count > 1:
             self.objective = DistributedDataParallel(self.objective)
         parameters = [*model.parameters(), *surrogates.parameters()]
@@ -293,9 +295,12 @@ def _fault(found: torch.Tensor | None, expected: torch.Tensor | None) -> str:
 class _Objective(nn.Module):
     """A model's loss as a module, so that processes can share its gradient."""
 
-    def __init__(self, model: Model, surrogates: Surrogates, share: Share) -> None:
+    def __init__(
+        self, model: Model, surrogates: Surrogates, share: Share, weight: float
+    ) -> None:
         super().__init__()
         self.model, self.surrogates, self.share = model, surrogates, share
+        self.labelled_weight = weight
 
     def forward(
         self,
@@ -313,6 +318,7 @@ class _Objective(nn.Module):
                 [None] if self.surrogates.name == "exact" else surrogates,
                 generator=generator,
                 labelled=labelled,
+                labelled_weight=self.labelled_weight,
                 share=self.share,
             )
         return self.model.loss(

@@ -240,12 +240,13 @@ def test_the_loss_is_the_bounds_and_the_classifiers_own(model, images):
         [one_class(1)],
         generator=None,
         labelled=labelled,
+        labelled_weight=0.2,
         share=Given(noise),
     )
     log_q = model.classify(images[:2]).log_softmax(-1)
     own = -log_q[torch.arange(2), labels]
     classes = torch.eye(3).double()[labels]
-    known = model.labelled_loss(images[:2], classes, noise) + 0.3 * own
+    known = 0.2 * model.labelled_loss(images[:2], classes, noise) + 0.3 * own
     free = model.unlabelled_loss(
         images, one_class(1), generator=None, share=Given(noise)
     )

@@ -236,6 +236,10 @@ def test_labelled_batches_show_every_label(digits):
     assert run._labelled_order.rows(3).tolist() == list(range(7))
 
 
+def test_labelled_images_count_as_in_a_mean_over_all(digits):
+    assert few_labels(digits, 13).objective.labelled_weight == 13 / 1300
+
+
 def test_labelled_images_stay_when_pixels_are_drawn_anew():
     grey = make_splits(Config(binarisation="dynamic"), None, download=False).train
     run = trainer(grey, **CLASSES, binarisation="dynamic", labelled_per_class=1)
