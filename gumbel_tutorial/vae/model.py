@@ -44,9 +44,7 @@ class CategoricalVAE(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(num_pixels, num_latents, num_categories)
-        back = tuple(reversed(hidden)) if decoder_hidden is None else decoder_hidden
-        check_widths(hidden, "hidden")
-        check_widths(back, "decoder_hidden")
+        back = widths_back(hidden, decoder_hidden)
         self.num_latents, self.num_categories = num_latents, num_categories
         code = width(num_latents, num_categories)
         self.encoder = perceptron([num_pixels, *hidden, code])
@@ -158,7 +156,7 @@ class StructuredPrediction(nn.Module):
         super().__init__()
         check_sizes(num_pixels, num_latents, num_categories)
         check_count(num_layers, "num_layers", 1)
-        check_widths(hidden, "hidden")
+        _check_widths(hidden, "hidden")
         if num_pixels % 2:
             raise ValueError(f"num_pixels must be even, got {num_pixels}")
         self.num_latents, self.num_categories = num_latents, num_categories
@@ -294,7 +292,17 @@ def check_sizes(num_pixels: int, num_latents: int, num_categories: int) -> None:
         check_count(size, name, 1)
 
 
-def check_widths(widths: Sequence[int], name: str) -> None:
+def widths_back(
+    hidden: Sequence[int], decoder_hidden: Sequence[int] | None
+) -> Sequence[int]:
+    """Return the widths of a decoder's hidden layers, by default the encoder's in reverse; check both."""
+    back = tuple(reversed(hidden)) if decoder_hidden is None else decoder_hidden
+    _check_widths(hidden, "hidden")
+    _check_widths(back, "decoder_hidden")
+    return back
+
+
+def _check_widths(widths: Sequence[int], name: str) -> None:
     """Require widths of at least 1."""
     for size in widths:
         check_count(size, name, 1)

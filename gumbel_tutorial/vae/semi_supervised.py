@@ -24,9 +24,9 @@ from gumbel_tutorial.vae.model import (
     ConditionalPerceptron,
     check_finite,
     check_sizes,
-    check_widths,
     perceptron,
     start_at_frequencies,
+    widths_back,
 )
 from gumbel_tutorial.vae.sharing import Share
 
@@ -65,9 +65,7 @@ class SemiSupervisedVAE(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(num_pixels, num_latents, num_categories)
-        back = tuple(reversed(hidden)) if decoder_hidden is None else decoder_hidden
-        check_widths(hidden, "hidden")
-        check_widths(back, "decoder_hidden")
+        back = widths_back(hidden, decoder_hidden)
         check_not_negative(alpha, "alpha")
         self.num_latents, self.num_categories = num_latents, num_categories
         self.alpha = alpha
