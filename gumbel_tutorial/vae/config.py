@@ -32,6 +32,7 @@ _MODELS_OF: Mapping[str, tuple[ModelName, ...]] = {
     "decoder_hidden": ("autoencoder", "semi-supervised"),
     "num_layers": ("structured-prediction",),
     "learn_prior": ("autoencoder",),
+    "channels": ("semi-supervised",),
     "labelled_per_class": ("semi-supervised",),
     "alpha": ("semi-supervised",),
     "class_samples": ("semi-supervised",),
@@ -55,6 +56,7 @@ class Config:
         decoder_hidden: widths of the decoder's hidden layers; none is linear.
         num_layers: stochastic layers of structured prediction.
         learn_prior: give the autoencoder a prior of its own instead of the uniform one.
+        channels: of a classifier's convolutions, each of half the size; none leaves it to the hidden widths.
         labelled_per_class: labelled images of each class, with semi-supervised; the seed chooses them.
         alpha: weight of the classifier's own loss on the labelled images.
         class_samples: draws of class and code for each image of a step; with exact of the code alone.
@@ -82,6 +84,7 @@ class Config:
     decoder_hidden: tuple[int, ...] = ()
     num_layers: int = 2
     learn_prior: bool = False
+    channels: tuple[int, ...] = ()
     labelled_per_class: int = 10
     alpha: float = 1.0
     class_samples: int = 1
@@ -221,6 +224,7 @@ def make_model(config: Config) -> Model:
                 *sizes,
                 hidden=config.hidden,
                 decoder_hidden=config.decoder_hidden,
+                channels=config.channels,
                 alpha=config.alpha,
                 class_samples=config.class_samples,
             )

@@ -13,6 +13,12 @@ from gumbel_tutorial.vae.bounds import (
     reconstruction_loss,
 )
 from gumbel_tutorial.vae.codes import as_inputs, as_logits, draw_codes, width
+from gumbel_tutorial.vae.networks import (
+    check_widths,
+    perceptron,
+    start_at_frequencies,
+    widths_back,
+)
 
 
 class CategoricalVAE(nn.Module):
@@ -156,7 +162,7 @@ class StructuredPrediction(nn.Module):
         super().__init__()
         check_sizes(num_pixels, num_latents, num_categories)
         check_count(num_layers, "num_layers", 1)
-        _check_widths(hidden, "hidden")
+        check_widths(hidden, "hidden")
         if num_pixels % 2:
             raise ValueError(f"num_pixels must be even, got {num_pixels}")
         self.num_latents, self.num_categories = num_latents, num_categories
@@ -235,52 +241,6 @@ class StructuredPrediction(nn.Module):
         return self.decoder(inputs)
 
 
-def perceptron(sizes: Sequence[int]) -> nn.Sequential:
-    """Return linear layers of the given sizes with ReLU between them and none at the end."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes[:-1]):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
-
-
-class ConditionalPerceptron(nn.Module):
-    """A perceptron of an input and a class, whose shares of the first layer are computed apart.
-
-    Args:
-        sizes: as those of :func:`perceptron`.
-        num_categories: K.
-    """
-
-    def __init__(self, sizes: Sequence[int], num_categories: int) -> None:
-        super().__init__()
-        first, *rest = sizes[1:]
-        self.inputs = nn.Linear(sizes[0], first)
-        self.classes = nn.Linear(num_categories, first, bias=False)
-        self.rest = perceptron(sizes[1:]) if rest else None
-
-    def forward(
-        self, inputs: torch.Tensor, classes: torch.Tensor | None
-    ) -> torch.Tensor:
-        """Return outputs for one-hot or relaxed classes ``(..., K)``, or for every class.
-
-        For every class, which None stands for, the first axis of the inputs is that of the classes: K, or 1
-        where they have it in common.
-        """
-        outputs = self.inputs(inputs)
-        if classes is None:
-            # The columns of the weights, and no product with K one-hot vectors.
-            share = self.classes.weight.T.to(outputs)
-            outputs = outputs + share.unflatten(0, (-1, *[1] * (inputs.ndim - 2)))
-        else:
-            outputs = outputs + self.classes(classes)
-        return outputs if self.rest is None else self.rest(outputs.relu())
-
-    @property
-    def last(self) -> nn.Module:
-        """The layer that gives the outputs."""
-        return self.inputs if self.rest is None else self.rest[-1]
-
-
 def check_sizes(num_pixels: int, num_latents: int, num_categories: int) -> None:
     """Require sizes of at least 1."""
     sizes = {
@@ -289,22 +249,6 @@ def check_sizes(num_pixels: int, num_latents: int, num_categories: int) -> None:
         "num_categories": num_categories,
     }
     for name, size in sizes.items():
-        check_count(size, name, 1)
-
-
-def widths_back(
-    hidden: Sequence[int], decoder_hidden: Sequence[int] | None
-) -> Sequence[int]:
-    """Return the widths of a decoder's hidden layers, by default the encoder's in reverse; check both."""
-    back = tuple(reversed(hidden)) if decoder_hidden is None else decoder_hidden
-    _check_widths(hidden, "hidden")
-    _check_widths(back, "decoder_hidden")
-    return back
-
-
-def _check_widths(widths: Sequence[int], name: str) -> None:
-    """Require widths of at least 1."""
-    for size in widths:
         check_count(size, name, 1)
 
 
@@ -318,12 +262,3 @@ def check_finite(logits: torch.Tensor) -> None:
 def _halves(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     upper, lower = images.chunk(2, -1)
     return upper, lower
-
-
-@torch.no_grad()
-def start_at_frequencies(layer: nn.Module, images: torch.Tensor) -> None:
-    """Set the biases of a linear layer to the logits of the pixels' frequencies."""
-    assert isinstance(layer, nn.Linear)
-    # A pixel that is never set counts as set in half an image.
-    frequency = (images.sum(0) + 0.5) / (len(images) + 1)
-    layer.bias.copy_(frequency.logit())

@@ -20,10 +20,10 @@ from gumbel_tutorial.estimators.protocol import Surrogate, check_count
 from gumbel_tutorial.vae.bounds import plug_in_kl, reconstruction_loss
 from gumbel_tutorial.vae.codes import draw_codes
 from gumbel_tutorial.vae.data import Images
-from gumbel_tutorial.vae.model import (
+from gumbel_tutorial.vae.model import check_finite, check_sizes
+from gumbel_tutorial.vae.networks import (
     ConditionalPerceptron,
-    check_finite,
-    check_sizes,
+    Convolutions,
     perceptron,
     start_at_frequencies,
     widths_back,
@@ -39,6 +39,7 @@ class SemiSupervisedVAE(nn.Module):
     Prior: $p(y) = 1/K$, $p(z) = \mathcal N(0, I)$. Decoder: $p(x\mid y, z)$, independent Bernoulli pixels.
     Classifier: $q(y\mid x)$. Encoder: $q(z\mid x, y)$, Gaussian with independent coordinates.
     All are multilayer perceptrons; the class enters the first layer of the encoder and of the decoder.
+    The classifier may be of convolutions instead.
     Source: Kingma, Rezende, Mohamed and Welling (2014), section 2; Jang, Gu and Poole (2017), section 4.3.
 
     Args:
@@ -47,6 +48,8 @@ class SemiSupervisedVAE(nn.Module):
         num_categories: K, classes.
         hidden: widths of the hidden layers of the classifier and of the encoder; none is linear.
         decoder_hidden: widths of the decoder's; None takes the encoder's in reverse.
+        channels: of the convolutions of a classifier, each of which halves the picture, which must be square;
+            none leaves it a perceptron.
         alpha: $\alpha \ge 0$, weight of the classifier's own term, see :meth:`loss`.
         class_samples: draws of class and code for each image without a label. An estimator that draws
             several classes itself does so for each, and has no baseline across them.
@@ -60,6 +63,7 @@ class SemiSupervisedVAE(nn.Module):
         *,
         hidden: Sequence[int] = (256,),
         decoder_hidden: Sequence[int] | None = None,
+        channels: Sequence[int] = (),
         alpha: float = 1.0,
         class_samples: int = 1,
     ) -> None:
@@ -70,7 +74,11 @@ class SemiSupervisedVAE(nn.Module):
         self.num_latents, self.num_categories = num_latents, num_categories
         self.alpha = alpha
         self.class_samples = check_count(class_samples, "class_samples", 1)
-        self.classifier = perceptron([num_pixels, *hidden, num_categories])
+        self.classifier = (
+            Convolutions(num_pixels, channels, num_categories)
+            if channels
+            else perceptron([num_pixels, *hidden, num_categories])
+        )
         self.encoder = ConditionalPerceptron(
             [num_pixels, *hidden, 2 * num_latents], num_categories
         )

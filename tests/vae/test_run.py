@@ -397,10 +397,11 @@ def test_evaluate_and_sample_read_the_run(whole, tmp_path, capsys):
 def test_few_labels_are_trained_on_resumed_and_reported(tmp_path, capsys):
     settings = {"model": "semi-supervised", "hidden": (9,), "steps": 60}
     settings |= {"num_latents": 4, "learning_rate": 0.01, "alpha": 0.5}
-    settings |= {"estimator": "exact", "labelled_per_class": 12}
+    settings |= {"estimator": "exact", "labelled_per_class": 12, "channels": (3, 5)}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     flags = "--model semi-supervised --hidden 9 --steps 60 --num-latents 4 --alpha 0.5"
     flags += " --learning-rate 0.01 --estimator exact --labelled-per-class 12"
+    flags += " --channels 3 5"
     flags += " --checkpoint-every 20 --evaluate-every 30 --log-every 5"
     assert main(["train", "--output", str(whole), *flags.split()]) == 0
     capsys.readouterr()

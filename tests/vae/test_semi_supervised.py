@@ -313,6 +313,8 @@ def test_the_sum_takes_noise_of_more_axes_than_the_images(shape, model, images):
         ({"alpha": math.inf}, "alpha must be finite and not negative, got inf"),
         ({"class_samples": 0}, "class_samples must be a whole number of at least 1"),
         ({"hidden": (0,)}, "hidden must be a whole number of at least 1, got 0"),
+        ({"channels": (0,)}, "channels must be a whole number of at least 1, got 0"),
+        ({"channels": (4,)}, "num_pixels must be a square number with channels, got 6"),
     ],
 )
 def test_settings_without_a_meaning_are_refused(settings, message):

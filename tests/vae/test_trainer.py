@@ -359,6 +359,10 @@ def test_bfloat16_keeps_the_divergence_in_float32(digits):
         ({"num_layers": 3}, "num_layers must be 2 with model autoencoder, got 3"),
         ({"alpha": 2.0}, "alpha must be 1.0 with model autoencoder, got 2.0"),
         (
+            {"channels": (4,)},
+            r"channels must be \(\) with model autoencoder, got \(4,\)",
+        ),
+        (
             {"model": "semi-supervised", "alpha": -1.0},
             "alpha must be finite and not negative, got -1.0",
         ),
