@@ -80,8 +80,10 @@ _CLASSIFY = {
     "model": "semi-supervised",
     "binarisation": "dynamic",
     "num_latents": 50,
-    "hidden": (512,),
-    "decoder_hidden": (512,),
+    "hidden": (256,),
+    "decoder_hidden": (256,),
+    "channels": (16, 32, 64),
+    "alpha": 10.0,
     "anneal_rate": 3e-5,
     "anneal_every": 2000,
 }
@@ -96,7 +98,7 @@ COLUMNS: Mapping[str, Column] = {
     "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=10_000),
     "Semi-supervised": Column(
         _CLASSIFY,
-        steps=20_000,
+        steps=10_000,
         rows=("Marginalization", "Gumbel-Softmax", "ST Gumbel-Softmax", "RLOO"),
         rates=(1e-3,),
     ),
