@@ -34,8 +34,24 @@ def draw_codes(
     """Draw one-hot codes to evaluate with, ``(..., N, K)`` to ``(num_samples, ..., N, K)``.
 
     By ``torch.multinomial``, not the package's samplers: many samples of few laws are cheaper by a table
-    of the laws than by Gumbel noise for every sample.
+    of the laws than by Gumbel noise for every sample. Bits are cheaper still by one comparison each.
     """
+    if logits.shape[-1] == 2:
+        return _draw_bits(logits, num_samples, generator=generator)
     probs = logits.softmax(-1).flatten(0, -2)
     index = torch.multinomial(probs, num_samples, replacement=True, generator=generator)
     return as_one_hot(index.T.reshape(num_samples, *logits.shape[:-1]), logits)
+
+
+def _draw_bits(
+    logits: torch.Tensor, num_samples: int, *, generator: torch.Generator
+) -> torch.Tensor:
+    probs = (logits[..., 1] - logits[..., 0]).sigmoid()
+    uniform = torch.rand(
+        (num_samples, *probs.shape),
+        generator=generator,
+        dtype=probs.dtype,
+        device=probs.device,
+    )
+    bits = (uniform < probs).to(probs.dtype)
+    return torch.stack([1 - bits, bits], -1)

@@ -94,8 +94,8 @@ COLUMNS: Mapping[str, Column] = {
         {**_AUTOENCODE, **_CATEGORIES, "decoder_hidden": (200,)}, steps=40_000
     ),
     "SBN (Cat.)": Column({**_PREDICT, **_CATEGORIES}, steps=10_000),
-    "SBN (Bern.)": Column({**_PREDICT, **_BITS}, steps=10_000),
-    "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=10_000),
+    "SBN (Bern.)": Column({**_PREDICT, **_BITS}, steps=5_000),
+    "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=5_000),
     "Semi-supervised": Column(
         _CLASSIFY,
         steps=10_000,

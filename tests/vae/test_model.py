@@ -117,14 +117,23 @@ def test_bits_are_one_number_each(torch_generator):
     assert model.decode(codes).shape == (4, 3, 8)
 
 
-def test_codes_to_evaluate_with_have_their_probabilities(torch_generator):
-    logits = torch.tensor([[0.5, -1.0, 2.0], [0.0, 0.0, -3.0]])
+@pytest.mark.parametrize(
+    "logits",
+    [
+        [[0.5, -1.0, 2.0], [0.0, 0.0, -3.0]],
+        [[0.5, -1.0], [1.0, 1.0], [0.0, 3.0]],
+    ],
+)
+def test_codes_to_evaluate_with_have_their_probabilities(logits, torch_generator):
+    logits = torch.tensor(logits)
     codes = draw_codes(logits, 100_000, generator=torch_generator)
     assert ((codes == 0) | (codes == 1)).all()
     assert (codes.sum(-1) == 1).all()
     probs = logits.softmax(-1)
     error = (probs * (1 - probs) / 100_000).sqrt()
     assert ((codes.mean(0) - probs).abs() < 4.5 * error).all()
+    # The twin: the probabilities of the categories in another order.
+    assert ((codes.mean(0) - probs.flip(-1)).abs() > 4.5 * error).any()
     together = (codes[:, 0, 0] * codes[:, 1, 0]).mean()
     assert abs(together - probs[0, 0] * probs[1, 0]) < 0.01
 
