@@ -2,6 +2,7 @@
 
 import torch
 
+from gumbel_tutorial import noise
 from gumbel_tutorial.arrays import widen
 from gumbel_tutorial.estimators.protocol import as_one_hot
 
@@ -34,7 +35,8 @@ def draw_codes(
     """Draw one-hot codes to evaluate with, ``(..., N, K)`` to ``(num_samples, ..., N, K)``.
 
     By ``torch.multinomial``, not the package's samplers: many samples of few laws are cheaper by a table
-    of the laws than by Gumbel noise for every sample. Bits are cheaper still by one comparison each.
+    of the laws than by Gumbel noise for every sample. Bits take one comparison each, which is far cheaper
+    where the laws are many. The logits must be finite, which the models have checked.
     """
     if logits.shape[-1] == 2:
         return _draw_bits(logits, num_samples, generator=generator)
@@ -46,12 +48,9 @@ def draw_codes(
 def _draw_bits(
     logits: torch.Tensor, num_samples: int, *, generator: torch.Generator
 ) -> torch.Tensor:
-    probs = (logits[..., 1] - logits[..., 0]).sigmoid()
-    uniform = torch.rand(
-        (num_samples, *probs.shape),
-        generator=generator,
-        dtype=probs.dtype,
-        device=probs.device,
-    )
-    bits = (uniform < probs).to(probs.dtype)
+    probs = widen(logits[..., 1] - logits[..., 0]).sigmoid()
+    # In float32 a uniform would fall below the smallest probabilities much too often.
+    shape = (num_samples, *probs.shape)
+    uniform = noise.uniform(shape, generator=generator, dtype=torch.float64)
+    bits = (uniform < probs).to(logits.dtype)
     return torch.stack([1 - bits, bits], -1)

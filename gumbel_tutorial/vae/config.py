@@ -52,11 +52,11 @@ class Config:
             or an autoencoder of a class and a Gaussian code, which learns to classify from few labels.
         num_latents: N, latent variables in a layer; with semi-supervised, coordinates of the Gaussian code.
         num_categories: K, categories of each; 2 makes them bits. With semi-supervised, the 10 classes.
-        hidden: widths of the encoder's hidden layers, and of a classifier's; none is linear.
+        hidden: widths of the encoder's hidden layers, and of a classifier without channels; none is linear.
         decoder_hidden: widths of the decoder's hidden layers; none is linear.
         num_layers: stochastic layers of structured prediction.
         learn_prior: give the autoencoder a prior of its own instead of the uniform one.
-        channels: of a classifier's convolutions, each of half the size; none leaves it to the hidden widths.
+        channels: of each convolution of a classifier, such as "16 32 64"; none makes it a perceptron.
         labelled_per_class: labelled images of each class, with semi-supervised; the seed chooses them.
         alpha: weight of the classifier's own loss on the labelled images.
         class_samples: draws of class and code for each image of a step; with exact of the code alone.

@@ -6,6 +6,8 @@ import torch
 def find_device(name: str) -> torch.device:
     """Return the device of a name, which must be there and able to draw.
 
+    On CUDA convolutions are told to repeat exactly, and in full precision, as matrix products do.
+
     Raises:
         ValueError: torch does not know the name, or the machine has no such device.
 
@@ -25,4 +27,7 @@ def find_device(name: str) -> torch.device:
     # A torch without CUDA says so by an assertion.
     except (RuntimeError, AssertionError, NotImplementedError):
         raise ValueError(f"device must be one of this machine, got {name!r}") from None
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
     return device

@@ -57,20 +57,25 @@ class ConditionalPerceptron(nn.Module):
 
 
 class Convolutions(nn.Module):
-    """A classifier of square images: convolutions, each of which halves the picture, and a linear layer.
+    """A classifier of square images: convolutions, a ReLU after each, and a linear layer.
 
-    A convolution has a window of 5 by 5 pixels, steps of 2 and a ReLU after it.
+    Windows are 5 by 5 pixels and steps 2, so that a convolution halves the sides, rounded up. Jang, Gu and
+    Poole (2017), section 4.3, state the number of convolutions alone; windows and steps are ours.
 
     Args:
         num_pixels: of one image, a square number.
-        channels: of each convolution, at least one.
+        channels: of each convolution, one at least.
         outputs: of the linear layer.
+
+    Raises:
+        ValueError: no channels, a count below 1, or pixels that make no square.
     """
 
     def __init__(self, num_pixels: int, channels: Sequence[int], outputs: int) -> None:
         super().__init__()
         check_widths(channels, "channels")
-        self.side = math.isqrt(num_pixels)
+        check_count(len(channels), "number of channels", 1)
+        self.side = math.isqrt(check_count(num_pixels, "num_pixels", 1))
         if self.side**2 != num_pixels:
             raise ValueError(
                 f"num_pixels must be a square number with channels, got {num_pixels}"
@@ -79,7 +84,7 @@ class Convolutions(nn.Module):
         side = self.side
         for before, after in pairwise([1, *channels]):
             layers += [nn.Conv2d(before, after, 5, stride=2, padding=2), nn.ReLU()]
-            side = -(-side // 2)
+            side = -(-side // 2)  # rounded up
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.last = nn.Linear(channels[-1] * side**2, outputs)
 

@@ -38,18 +38,18 @@ class SemiSupervisedVAE(nn.Module):
 
     Prior: $p(y) = 1/K$, $p(z) = \mathcal N(0, I)$. Decoder: $p(x\mid y, z)$, independent Bernoulli pixels.
     Classifier: $q(y\mid x)$. Encoder: $q(z\mid x, y)$, Gaussian with independent coordinates.
-    All are multilayer perceptrons; the class enters the first layer of the encoder and of the decoder.
-    The classifier may be of convolutions instead.
+    Encoder and decoder are multilayer perceptrons, whose first layer the class enters; the classifier is a
+    perceptron, or convolutions.
     Source: Kingma, Rezende, Mohamed and Welling (2014), section 2; Jang, Gu and Poole (2017), section 4.3.
 
     Args:
         num_pixels: of one image.
         num_latents: coordinates of z.
         num_categories: K, classes.
-        hidden: widths of the hidden layers of the classifier and of the encoder; none is linear.
+        hidden: widths of the hidden layers of the encoder, and of a classifier without channels; none is
+            linear.
         decoder_hidden: widths of the decoder's; None takes the encoder's in reverse.
-        channels: of the convolutions of a classifier, each of which halves the picture, which must be square;
-            none leaves it a perceptron.
+        channels: of each convolution of the classifier, for square images; none makes it a perceptron.
         alpha: $\alpha \ge 0$, weight of the classifier's own term, see :meth:`loss`.
         class_samples: draws of class and code for each image without a label. An estimator that draws
             several classes itself does so for each, and has no baseline across them.

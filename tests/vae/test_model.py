@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -136,6 +137,27 @@ def test_codes_to_evaluate_with_have_their_probabilities(logits, torch_generator
     assert ((codes.mean(0) - probs.flip(-1)).abs() > 4.5 * error).any()
     together = (codes[:, 0, 0] * codes[:, 1, 0]).mean()
     assert abs(together - probs[0, 0] * probs[1, 0]) < 0.01
+
+
+def count_rare_bits(draw, rounds=10):
+    """Return how many ones there are among a hundred million bits with log-odds of -20."""
+    logits = torch.tensor([0.0, -20.0]).expand(10_000, 2)
+    return sum(draw(logits)[..., 1].sum().item() for _ in range(rounds))
+
+
+@pytest.mark.slow
+def test_a_rare_bit_is_as_rare_as_its_probability(torch_generator):
+    """A one every five hundred million draws; a code of such bits would have an enormous weight."""
+
+    def coarse(logits):
+        uniform = torch.rand((1000, len(logits)), generator=torch_generator)
+        bits = (uniform < logits.softmax(-1)[:, 1]).float()
+        return torch.stack([1 - bits, bits], -1)
+
+    drawn = partial(draw_codes, num_samples=1000, generator=torch_generator)
+    assert count_rare_bits(drawn) <= 2
+    # The twin: uniforms of float32, which are zero once in 2**24 draws.
+    assert count_rare_bits(coarse) > 2
 
 
 def test_decoders_start_at_the_frequencies_of_the_pixels():

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from gumbel_tutorial.vae import __main__, checkpoint, run
 from gumbel_tutorial.vae.__main__ import main
 from gumbel_tutorial.vae.config import Config
-from gumbel_tutorial.vae.run import CHECKPOINT, METRICS, Output, train
+from gumbel_tutorial.vae.run import CHECKPOINT, METRICS, Output, load_model, train
 from gumbel_tutorial.vae.sharing import Share
 
 COMMAND = [sys.executable, "-m", "gumbel_tutorial.vae"]
@@ -408,6 +408,8 @@ def test_few_labels_are_trained_on_resumed_and_reported(tmp_path, capsys):
     train(Config(**{**settings, "steps": 31}), output(parts))
     train(Config(**settings), output(parts, resume=True))
     same_files(whole, parts)
+    _, model, _ = load_model(whole, torch.device("cpu"))
+    assert [layer.out_channels for layer in model.classifier.layers[:4:2]] == [3, 5]
     lines = [json.loads(line) for line in (whole / METRICS).read_text().splitlines()]
     accuracies = [x["validation_accuracy"] for x in lines if "validation" in x]
     assert len(accuracies) == 2

@@ -394,10 +394,11 @@ def test_a_temperature_that_stays_may_lie_anywhere():
     assert Config(anneal_rate=0.0, temperature=0.1).temperature == 0.1
 
 
-def test_few_labels_train_in_half_precision(digits):
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_few_labels_train_in_half_precision(channels, digits):
+    settings = {**CLASSES, "estimator": "exact", "channels": channels}
     half, full = (
-        trainer(digits, **CLASSES, estimator="exact", bfloat16=bfloat16)
-        for bfloat16 in (True, False)
+        trainer(digits, **settings, bfloat16=bfloat16) for bfloat16 in (True, False)
     )
     for _ in range(30):
         assert half.advance().loss == pytest.approx(full.advance().loss, rel=0.02)
@@ -447,6 +448,7 @@ def free_port():
         {"estimator": "disarm"},
         {
             **CLASSES,
+            "channels": (3,),
             "estimator": "gumbel_rao",
             "binarisation": "dynamic",
             "labelled_per_class": 1,
