@@ -60,6 +60,23 @@ def half_width(samples: ArrayLike, *, confidence: float = 0.95) -> float:
     return float(quantile * standard_error(samples))
 
 
+def interval(samples: ArrayLike, spec: str = ".1f") -> str:
+    """Return the mean and the half width of Student's interval for it, as text.
+
+    Args:
+        samples: independent draws, shape ``(n,)`` with n at least 2.
+        spec: a format specification of both numbers.
+
+    Raises:
+        ValueError: fewer than two draws.
+
+    Examples:
+        >>> interval([1.0, 2.0, 3.0])
+        '2.0 ± 2.5'
+    """
+    return f"{np.mean(samples):{spec}} ± {half_width(samples):{spec}}"
+
+
 def frequencies(index: ArrayLike, num_categories: int) -> np.ndarray:
     """Return the share of each category among drawn indices of any shape.
 

@@ -74,6 +74,10 @@ def test_half_widths_hold_the_mean_as_often_as_they_say(rng):
         assert least < held.mean() < most
 
 
+def test_an_interval_names_its_mean_first():
+    assert statistics.interval([1.0, 3.0], ".2f") == "2.00 ± 12.71"
+
+
 def test_half_widths_of_too_little_are_refused():
     with pytest.raises(ValueError, match="samples must hold at least two draws, got 1"):
         statistics.half_width([1.0])

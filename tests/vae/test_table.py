@@ -170,11 +170,14 @@ def test_a_task_with_classes_reports_how_many_are_right(record, monkeypatch):
     asked = ("Marginalization", "RLOO", "Gumbel-Softmax")
     table.run_table(record, place, columns=("classes",), rows=asked, seeds=2, jobs=1)
     found = table.read_record(record)
-    accuracies = table.collect(found, "classes", lambda made: made["accuracy"])
-    assert sorted(accuracies) == sorted(rows)
-    for values in accuracies.values():
-        assert len(values) == 2
-        assert all(0.5 < value < 1 for value in values)
+    percent = table.collect(found, "classes", table.percent_right)
+    bounds = table.collect(found, "classes", table.one_sample)
+    assert sorted(percent) == sorted(bounds) == sorted(rows)
+    for row in rows:
+        assert len(percent[row]) == len(bounds[row]) == 2
+        assert all(50 < value < 100 for value in percent[row])
+        tighter = table.collect(found, "classes", table.multi_sample)[row]
+        assert all(map(float.__lt__, tighter, bounds[row]))
     with pytest.raises(ValueError, match="rows must be among those of classes, got RL"):
         table.run_table(
             record, place, columns=("classes",), rows=("RLOO",), seeds=1, jobs=1
