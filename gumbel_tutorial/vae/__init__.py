@@ -16,7 +16,11 @@ from gumbel_tutorial.vae.evaluation import (
     relaxed_loss,
 )
 from gumbel_tutorial.vae.model import CategoricalVAE, StructuredPrediction
-from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE, accuracy
+from gumbel_tutorial.vae.semi_supervised import (
+    SemiSupervisedVAE,
+    accuracy,
+    learn_labels_alone,
+)
 from gumbel_tutorial.vae.surrogates import Surrogates
 from gumbel_tutorial.vae.trainer import Recipe, Trainer
 from gumbel_tutorial.vae.training import History, train
@@ -38,6 +42,7 @@ __all__ = [
     "choose_labelled",
     "digits",
     "discrete_loss",
+    "learn_labels_alone",
     "multi_sample_bound",
     "negative_bound",
     "plug_in_kl",

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from gumbel_tutorial import categorical
 from gumbel_tutorial.arrays import widen
-from gumbel_tutorial.checks import check_not_negative
+from gumbel_tutorial.checks import check_not_negative, check_positive
 from gumbel_tutorial.estimators.protocol import Surrogate, check_count
 from gumbel_tutorial.vae.bounds import plug_in_kl, reconstruction_loss
 from gumbel_tutorial.vae.codes import draw_codes
@@ -276,6 +276,30 @@ class SemiSupervisedVAE(nn.Module):
         # Every class on the first axis, as the decoder wants it, and then by turns.
         pixels = self.decoder(latents.movedim(1, 0), None).sigmoid()
         return pixels.transpose(0, 1).flatten(0, 1)[:num_images]
+
+
+def learn_labels_alone(
+    model: SemiSupervisedVAE, labelled: Images, *, steps: int, learning_rate: float
+) -> None:
+    r"""Train the classifier of a model on labelled images alone: what the other images have to beat.
+
+    Args:
+        model: its classifier is changed, by Adam on the mean of $-\log q(y\mid x)$.
+        labelled: images with their classes, all of which every step sees.
+        steps: at least 1.
+        learning_rate: positive.
+
+    Raises:
+        ValueError: steps below 1 or a learning rate that is not positive.
+    """
+    check_count(steps, "steps", 1)
+    check_positive(learning_rate, "learning_rate")
+    optimizer = torch.optim.Adam(model.classifier.parameters(), lr=learning_rate)
+    for _ in range(steps):
+        logits = model.classify(labelled.pixels)
+        optimizer.zero_grad()
+        F.cross_entropy(logits, labelled.labels.long()).backward()
+        optimizer.step()
 
 
 @torch.no_grad()

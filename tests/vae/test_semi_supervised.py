@@ -357,6 +357,32 @@ def test_accuracy_is_the_share_of_right_classes(model, images):
     assert vae.accuracy(model, Images(images, labels)) == 0.75
 
 
+def test_labels_alone_teach_the_classifier_and_nothing_else(model, images):
+    before = {name: weights.clone() for name, weights in model.named_parameters()}
+    labelled = Images(images, torch.tensor([0, 2, 1, 2]))
+    vae.learn_labels_alone(model, labelled, steps=200, learning_rate=0.05)
+    assert vae.accuracy(model, labelled) == 1.0
+    moved = {
+        name.partition(".")[0]
+        for name, weights in model.named_parameters()
+        if not torch.equal(weights, before[name])
+    }
+    assert moved == {"classifier"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 0, "learning_rate": 0.1}, "steps must be a whole number of at le"),
+        ({"steps": 1, "learning_rate": -0.5}, "learning_rate must be positive, got -"),
+    ],
+)
+def test_a_baseline_without_a_meaning_is_refused(settings, message, model, images):
+    labelled = Images(images, torch.tensor([0, 2, 1, 2]))
+    with pytest.raises(ValueError, match=message):
+        vae.learn_labels_alone(model, labelled, **settings)
+
+
 def test_labels_are_chosen_evenly_by_the_seed():
     train, _ = vae.digits()
     first, again, other = (

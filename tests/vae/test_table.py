@@ -173,6 +173,10 @@ def test_a_task_with_classes_reports_how_many_are_right(record, monkeypatch):
     percent = table.collect(found, "classes", table.percent_right)
     bounds = table.collect(found, "classes", table.one_sample)
     assert sorted(percent) == sorted(bounds) == sorted(rows)
+    alone = table.collect(found, "classes", table.percent_by_labels)
+    # From the same labels and first weights, and so the same for all rows.
+    assert alone["Marginalization"] == alone["Gumbel-Softmax"]
+    assert all(50 < value < 100 for value in alone["Gumbel-Softmax"])
     for row in rows:
         assert len(percent[row]) == len(bounds[row]) == 2
         assert all(50 < value < 100 for value in percent[row])
