@@ -74,7 +74,7 @@ def interval(samples: ArrayLike, spec: str = ".1f") -> str:
         >>> interval([1.0, 2.0, 3.0])
         '2.0 ± 2.5'
     """
-    return f"{np.mean(samples):{spec}} ± {half_width(samples):{spec}}"
+    return f"{np.asarray(samples).mean():{spec}} ± {half_width(samples):{spec}}"
 
 
 def frequencies(index: ArrayLike, num_categories: int) -> np.ndarray:
