@@ -5,20 +5,26 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import tyro
 
 from gumbel_tutorial.estimators.protocol import check_count
 from gumbel_tutorial.vae import table
-from gumbel_tutorial.vae.config import Config, make_splits, make_temperature
+from gumbel_tutorial.vae.config import (
+    Config,
+    check_seed,
+    make_splits,
+    make_temperature,
+)
 from gumbel_tutorial.vae.device import find_device
 from gumbel_tutorial.vae.evaluation import assess, classification
 from gumbel_tutorial.vae.model import StructuredPrediction
-from gumbel_tutorial.vae.run import Elsewhere, Output, Stopped, load_model
+from gumbel_tutorial.vae.run import Elsewhere, Output, load_model
 from gumbel_tutorial.vae.run import train as run_training
 from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE
+from gumbel_tutorial.vae.signals import Stopped
 
 _FLAT = tyro.conf.arg(name="")
 # What arguments, files, devices and missing libraries raise.
@@ -65,7 +71,7 @@ class Evaluate:
     """
 
     run: Path
-    split: str = "test"
+    split: Literal["train", "validation", "test"] = "test"
     num_samples: int = 1000
     folder: Path | None = None
     seed: int = 0
@@ -73,12 +79,10 @@ class Evaluate:
 
     def __call__(self) -> None:
         """Evaluate and print."""
+        check_seed(self.seed)
         device = find_device(self.device)
         config, model, step = load_model(self.run, device)
         splits = make_splits(config, self.folder, download=False)
-        if self.split not in splits._fields:
-            known = ", ".join(splits._fields)
-            raise ValueError(f"split must be one of {known}, got {self.split!r}")
         images = getattr(splits, self.split).to(device)
         found = assess(
             model,
@@ -112,6 +116,7 @@ class Sample:
     def __call__(self) -> None:
         """Draw and write."""
         check_count(self.num_images, "num_images", 1)
+        check_seed(self.seed)
         _, model, _ = load_model(self.run, torch.device("cpu"))
         if isinstance(model, StructuredPrediction):
             raise ValueError(f"run must be of an autoencoder, got {self.run}")

@@ -12,6 +12,7 @@ import torch
 from gumbel_tutorial import temperature
 from gumbel_tutorial.checks import check_not_negative, check_positive
 from gumbel_tutorial.estimators.protocol import check_count
+from gumbel_tutorial.estimators.registry import ESTIMATORS
 from gumbel_tutorial.vae.binarise import FIXED_SEED, binarise
 from gumbel_tutorial.vae.data import Images, Splits, choose_labelled, digits
 from gumbel_tutorial.vae.mnist import mnist
@@ -48,6 +49,7 @@ class Config:
     Attributes:
         data: scikit-learn's digits, which come with the library, or MNIST.
         binarisation: of the grey levels: drawn once, drawn anew in every step, cut at one half, or none.
+        binarisation_seed: of pixels that are drawn once; those of validation and test always are.
         model: an autoencoder of categorical codes; prediction of an image's lower half from the upper one;
             or an autoencoder of a class and a Gaussian code, which learns to classify from few labels.
         num_latents: N, latent variables in a layer; with semi-supervised, coordinates of the Gaussian code.
@@ -60,7 +62,11 @@ class Config:
         labelled_per_class: labelled images of each class, with semi-supervised; the seed chooses them.
         alpha: weight of the classifier's own loss on the labelled images.
         class_samples: draws of class and code for each image of a step; with exact of the code alone.
-        estimator: of the gradient, by name; with semi-supervised exact sums over the classes.
+        estimator: of the gradient, by name; exact, which with semi-supervised sums over the classes,
+            reinforce, reinforce_moving_average, rloo, vimco, straight_through, slope_annealed, darn,
+            gumbel_softmax, straight_through_gumbel_softmax, decoupled_straight_through,
+            gapped_straight_through, gumbel_rao, reinmax, zgr, muprop, rebar, relax, arm, disarm,
+            or unordered_set.
         options: of the estimator, such as "num_samples 4".
         temperature: of the relaxation at the start.
         final_temperature: where it stops falling.
@@ -77,6 +83,7 @@ class Config:
 
     data: Data = "digits"
     binarisation: Binarisation = "fixed"
+    binarisation_seed: int = FIXED_SEED
     model: ModelName = "autoencoder"
     num_latents: int = 20
     num_categories: int = 10
@@ -110,6 +117,11 @@ class Config:
                 raise ValueError(
                     f"{name} must be one of {listed}, got {getattr(self, name)!r}"
                 )
+        if self.estimator not in ESTIMATORS:
+            known = ", ".join(ESTIMATORS)
+            raise ValueError(
+                f"estimator must be one of {known}, got {self.estimator!r}"
+            )
         for name in ("learning_rate", "temperature", "final_temperature"):
             check_positive(getattr(self, name), name)
         for name in (
@@ -119,9 +131,8 @@ class Config:
             check_count(getattr(self, name), name, 1)
         self._check_schedule()
         check_not_negative(self.alpha, "alpha")
-        check_count(self.seed, "seed", 0)
-        if self.seed >= 2**31:
-            raise ValueError(f"seed must be below 2**31, got {self.seed}")
+        check_seed(self.seed)
+        check_seed(self.binarisation_seed, "binarisation_seed")
         self._check_used()
 
     def _check_schedule(self) -> None:
@@ -168,6 +179,13 @@ class Config:
             raise ValueError(f"configuration must not change: {'; '.join(changed)}")
 
 
+def check_seed(seed: int, name: str = "seed") -> None:
+    """Require a whole number that every generator takes."""
+    check_count(seed, name, 0)
+    if seed >= 2**31:
+        raise ValueError(f"{name} must be below 2**31, got {seed}")
+
+
 def from_json(values: dict[str, Any]) -> Config:
     """Return the configuration that :meth:`Config.as_json` wrote."""
     known = {field.name for field in fields(Config)}
@@ -206,7 +224,7 @@ def _binary(pixels: torch.Tensor, config: Config, number: int) -> torch.Tensor:
     if how == "dynamic" and number > 0:
         how = "fixed"  # what reports must not change from one report to the next
     if how == "fixed":
-        return binarise(pixels, how, seed=FIXED_SEED + number)
+        return binarise(pixels, how, seed=config.binarisation_seed + number)
     return pixels if how == "dynamic" else binarise(pixels, how)
 
 
@@ -252,7 +270,8 @@ def make_trainer(
         surrogates = Surrogates(config.estimator, model.layers, **whole).to(device)
     if config.compile:
         for network in model.networks:
-            network.compile()
+            # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
+            network.forward = torch.compile(network.forward)
     recipe = Recipe(
         temperature=make_temperature(config),
         learning_rate=_learning_rate(config),

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ import torch.distributed
 from tqdm import tqdm
 
 from gumbel_tutorial.estimators.protocol import check_count
-from gumbel_tutorial.vae import checkpoint
+from gumbel_tutorial.vae import checkpoint, signals
 from gumbel_tutorial.vae.config import (
     Config,
     from_json,
@@ -66,15 +65,6 @@ class Output:
             check_count(getattr(self, name), name, 1)
 
 
-class Stopped(Exception):
-    """A signal ended the run, after the step at hand was finished and saved."""
-
-    def __init__(self, number: int, step: int) -> None:
-        name = signal.Signals(number).name
-        super().__init__(f"stopped by {name} after step {step}; --resume continues")
-        self.exit_code = 128 + number
-
-
 class Elsewhere(Exception):
     """Another process of the run met an error first, and reports it."""
 
@@ -103,7 +93,7 @@ def train(config: Config, output: Output) -> Trainer:
         splits = _read_splits(config, output, share)
         trainer = make_trainer(config, splits.train, device, share)
         _begin(trainer, config, output)
-        caught = stack.enter_context(_signals())
+        caught = stack.enter_context(signals.collected())
         keeper = _Keeper(trainer, splits.validation.to(device), config, output)
         stack.callback(keeper.close)
         try:
@@ -114,7 +104,8 @@ def train(config: Config, output: Output) -> Trainer:
                     keeper.save()
                 if stop and trainer.step < config.steps:
                     number = caught[0] if caught else signal.SIGTERM
-                    raise Stopped(number, trainer.step)
+                    state = f"after step {trainer.step}; --resume continues"
+                    raise signals.Stopped(number, state)
         except FloatingPointError as error:
             steps = f"{trainer.step} steps were taken"
             message = f"{error}; {steps}; {keeper.last_good()}"
@@ -159,16 +150,20 @@ def _read_splits(config: Config, output: Output, share: Share) -> Splits:
 
 
 def _begin(trainer: Trainer, config: Config, output: Output) -> None:
-    """Load the checkpoint that is to be continued, or require that none is in the way."""
+    """Load the checkpoint that is to be continued, or require that none is in the way and make the first.
+
+    So whatever comes can be resumed.
+    """
     path = output.output / CHECKPOINT
+    own = trainer.images.device.type
     if not output.resume:
         _check_empty(output.output)
         if trainer.share.rank == 0:
             output.output.mkdir(parents=True, exist_ok=True)
+            checkpoint.write(path, trainer.state(), config.as_json(), own)
         return
     state, before, device = checkpoint.read(path)
     config.check_continues(before)
-    own = trainer.images.device.type
     if device not in ("", own):
         raise ValueError(
             f"device must be of the type {device} that the run began on, got {own}"
@@ -235,25 +230,6 @@ def _count_failure(store: torch.distributed.Store) -> int:
         return store.add("failures", 1)
     except RuntimeError:
         return 1
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them; a second SIGINT interrupts at once."""
-    caught: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        del frame
-        if number == signal.SIGINT and number in caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Keeper:
@@ -327,8 +303,6 @@ class _Keeper:
         self.saved = self.trainer.step
 
     def last_good(self) -> str:
-        if self.saved == 0:
-            return "no checkpoint was made"
         path = self.output.output / CHECKPOINT
         return f"the last good checkpoint is {path}, of step {self.saved}"
 
@@ -364,7 +338,11 @@ class _Journal:
                 self.events.add_scalar(name, value, values["step"])
 
     def sync(self) -> None:
-        os.fsync(self.file.fileno())
+        try:
+            os.fsync(self.file.fileno())
+        except OSError as error:
+            error.filename = error.filename or str(self.path)
+            raise
 
     def close(self) -> None:
         # A full disk has said so already.
@@ -386,7 +364,7 @@ def _keep_until(path: Path, step: int, output: Output, steps: int) -> None:
     if not path.exists():
         return
     kept = []
-    for line in path.read_text().splitlines(keepends=True):
+    for line in path.read_text(errors="replace").splitlines(keepends=True):
         try:
             values = json.loads(line)
             every = (

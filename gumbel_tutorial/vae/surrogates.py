@@ -34,12 +34,12 @@ class Surrogates(nn.Module):
     Args:
         name: of the estimator, as in :func:`~gumbel_tutorial.estimators.registry.get`.
         layers: number of variables and of categories of each layer.
-        options: of the estimator; they win over the schedule.
+        options: of the estimator, but for the one that follows the schedule.
 
     Raises:
         TypeError: an option that the estimator does not have.
-        ValueError: an unknown name; vimco with several layers, whose bound is not linear in the losses of
-            the layers below; arm or disarm with other than 2 categories.
+        ValueError: an unknown name; an option that the schedule sets; vimco with several layers, whose bound
+            is not linear in the losses of the layers below; arm or disarm with other than 2 categories.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class Surrogates(nn.Module):
         super().__init__()
         estimator = estimators.get(name)
         _check_layers(name, layers)
-        self.name, self.options = name, options
+        _check_options(name, options)
+        self.name = name
         #: Whether the estimator minimises a multi-sample bound, which the divergence is a part of.
         self.multi_sample = name == "vimco"
         self.prepared: list[partial[torch.Tensor]] = [
@@ -61,9 +62,8 @@ class Surrogates(nn.Module):
 
     def at(self, temperature: float) -> list[Surrogate]:
         """Return the estimators at a temperature of the schedule."""
-        annealed = _ANNEALED.get(self.name, lambda _: {})(temperature)
-        moving = {key: v for key, v in annealed.items() if key not in self.options}
-        return [partial(surrogate, **moving) for surrogate in self.prepared]
+        annealed = _annealed(self.name, temperature)
+        return [partial(surrogate, **annealed) for surrogate in self.prepared]
 
     def _averages(self) -> list[MovingAverage]:
         made = [surrogate.keywords.get("baseline") for surrogate in self.prepared]
@@ -79,6 +79,21 @@ class Surrogates(nn.Module):
         """Give the moving averages back what they held."""
         for average, value in zip(self._averages(), state, strict=True):
             average.value = None if value.isnan() else value.clone()
+
+
+def _annealed(name: str, temperature: float) -> dict[str, float]:
+    """Return the options that an estimator has at a temperature of the schedule."""
+    return _ANNEALED[name](temperature) if name in _ANNEALED else {}
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Require that options leave to the schedule what it sets, and what is reported of a run."""
+    for option in _annealed(name, 1.0):
+        if option in options:
+            raise ValueError(
+                f"options must leave the {option} of {name} to the temperature schedule, "
+                f"got {options[option]}"
+            )
 
 
 def _check_layers(name: str, layers: Sequence[tuple[int, int]]) -> None:

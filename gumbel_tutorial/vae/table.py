@@ -6,21 +6,20 @@ The record is the store: a run that it holds is not run again, so the command ca
 """
 
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from multiprocessing import get_context
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
+from filelock import FileLock, Timeout
 
 from gumbel_tutorial import machine
 from gumbel_tutorial.estimators.protocol import check_count
+from gumbel_tutorial.vae import signals
 from gumbel_tutorial.vae.checkpoint import write_whole
 from gumbel_tutorial.vae.config import (
     Binarisation,
@@ -33,6 +32,7 @@ from gumbel_tutorial.vae.config import (
 from gumbel_tutorial.vae.data import Images, Splits
 from gumbel_tutorial.vae.device import find_device
 from gumbel_tutorial.vae.evaluation import assess, classification
+from gumbel_tutorial.vae.jobs import finish, workers
 from gumbel_tutorial.vae.semi_supervised import (
     SemiSupervisedVAE,
     accuracy,
@@ -56,6 +56,10 @@ ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
     "Gumbel-Rao": ("gumbel_rao", {"num_inner": 10}),
     "ReinMax": ("reinmax", {}),
     "Marginalization": ("exact", {}),
+}
+# A slope that stayed at one would repeat ST, so it rises where the other rows' temperature rests, too.
+_ROW_SETTINGS: Mapping[str, dict[str, Any]] = {
+    "Slope-Annealed ST": {"anneal_rate": 1e-4}
 }
 _NOT_MARGINAL = tuple(row for row in ROWS if row != "Marginalization")
 
@@ -103,8 +107,8 @@ COLUMNS: Mapping[str, Column] = {
         rows=("Gumbel-Softmax",),
     ),
     "SBN (Cat.)": Column({**_PREDICT, **_CATEGORIES}, steps=10_000),
-    "SBN (Bern.)": Column({**_PREDICT, **_BITS}, steps=5_000),
-    "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=5_000),
+    "SBN (Bern.)": Column({**_PREDICT, **_BITS}, steps=10_000),
+    "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=10_000),
     "Semi-supervised": Column(
         _CLASSIFY,
         steps=8_000,
@@ -143,7 +147,8 @@ class Job:
     def config(self) -> Config:
         """Return the configuration of the run."""
         column, (estimator, options) = COLUMNS[self.column], ROWS[self.row]
-        settings: dict[str, Any] = {"data": "mnist", **column.settings}
+        own = _ROW_SETTINGS.get(self.row, {})
+        settings: dict[str, Any] = {"data": "mnist", **column.settings, **own}
         return Config(
             estimator=estimator,
             options=options,
@@ -181,8 +186,8 @@ def run_table(
 ) -> None:
     """Make the runs that a record lacks, several at once, and write each into it as it ends.
 
-    Runs of another configuration stay in the record, and count for nothing here. When an error or an
-    interrupt stops the command, runs that have not begun are not begun any more.
+    Runs of another configuration stay in the record, and count for nothing here. A signal or an error ends
+    the command after the runs at hand, which are recorded; a second SIGINT drops them.
 
     Args:
         record: JSON file, made if missing.
@@ -193,32 +198,75 @@ def run_table(
         jobs: how many run at a time.
 
     Raises:
-        ValueError: an unknown task, estimator or device, a count below 1, a file that is no record.
+        Stopped: by SIGINT or SIGTERM; the same command goes on.
+        ValueError: an unknown task, estimator or device, a count below 1, a file that is no record, a record
+            that another command writes.
         OSError: the record cannot be written.
     """
-    _check_known(columns, COLUMNS, "columns")
-    _check_known(rows, ROWS, "rows")
+    columns, rows = tuple(dict.fromkeys(columns)), tuple(dict.fromkeys(rows))
+    _check_asked(columns, rows)
     check_count(seeds, "seeds", 1)
     check_count(jobs, "jobs", 1)
     check_count(place.num_samples, "num_samples", 1)
-    if not any(row in COLUMNS[column].rows for column in columns for row in rows):
-        listed = ", ".join(columns)
-        raise ValueError(f"rows must be among those of {listed}, got {', '.join(rows)}")
     find_device(place.device)
-    runs = read_record(record)["runs"] if record.exists() else []
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _one_thread)
+    with _owned(record), signals.collected() as caught:
+        runs = read_record(record)["runs"] if record.exists() else []
+        # A record that cannot be written is refused before hours of training, not after.
+        write_record(record, runs)
+
+        def keep(run: dict[str, Any]) -> None:
+            runs.append(run)
+            write_record(record, runs)
+
+        with workers(jobs) as pool:
+            for label, asked in _batches(runs, columns, rows, seeds):
+                finish(
+                    _missing(asked, runs, place),
+                    partial(run_job, place=place),
+                    keep,
+                    pool=pool,
+                    at_a_time=jobs,
+                    caught=caught,
+                    label=label,
+                )
+        if caught:
+            state = f"with {len(runs)} runs in {record}; the same command goes on"
+            raise signals.Stopped(caught[0], state)
+
+
+@contextmanager
+def _owned(record: Path) -> Iterator[None]:
+    """Keep other commands, which would put back what they have read, from a record."""
+    record.parent.mkdir(parents=True, exist_ok=True)
     try:
-        for column in columns:
-            task = COLUMNS[column]
-            own = tuple(row for row in rows if row in task.rows)
-            first = [Job(column, row, rate, 0) for row in own for rate in task.rates]
-            _make(first, runs, record, place, pool, f"{column}, first seed")
-            others = _other_seeds(runs, column, own, seeds)
-            _make(others, runs, record, place, pool, f"{column}, other seeds")
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+        held = FileLock(f"{record}.lock", timeout=0).acquire()
+    except Timeout:
+        raise ValueError(
+            f"record must be that of no other running command, got {record}"
+        ) from None
+    with held:
+        yield
+
+
+def _batches(
+    runs: list[dict[str, Any]],
+    columns: tuple[str, ...],
+    rows: tuple[str, ...],
+    seeds: int,
+) -> Iterator[tuple[str, list[Job]]]:
+    """Yield the runs of each task, those of the first seed before the others, whose rate they choose."""
+    for column in columns:
+        task = COLUMNS[column]
+        own = tuple(row for row in rows if row in task.rows)
+        first = [Job(column, row, rate, 0) for row in own for rate in task.rates]
+        yield f"{column}, first seed", first
+        yield f"{column}, other seeds", _other_seeds(runs, column, own, seeds)
+
+
+def _missing(asked: list[Job], runs: list[dict[str, Any]], place: Place) -> list[Job]:
+    """Return the jobs that no recorded run has done."""
+    made = {_job(run) for run in runs if _is_current(run) and _has_samples(run, place)}
+    return [job for job in asked if job not in made]
 
 
 def _other_seeds(
@@ -234,7 +282,18 @@ def _other_seeds(
     ]
 
 
+def _check_asked(columns: tuple[str, ...], rows: tuple[str, ...]) -> None:
+    """Require tasks and estimators that there are, and that have something to do with each other."""
+    _check_known(columns, COLUMNS, "columns")
+    _check_known(rows, ROWS, "rows")
+    if not any(row in COLUMNS[column].rows for column in columns for row in rows):
+        listed = ", ".join(columns)
+        raise ValueError(f"rows must be among those of {listed}, got {', '.join(rows)}")
+
+
 def _check_known(names: tuple[str, ...], known: Mapping[str, Any], what: str) -> None:
+    if not names:
+        raise ValueError(f"{what} must be among {', '.join(known)}, got none")
     for name in names:
         if name not in known:
             raise ValueError(f"{what} must be among {', '.join(known)}, got {name!r}")
@@ -258,23 +317,6 @@ def best_rate(runs: list[dict[str, Any]], column: str, row: str) -> float | None
     if not first:
         return None
     return min(first, key=lambda run: run["validation"])["learning_rate"]
-
-
-def _make(
-    jobs: list[Job],
-    runs: list[dict[str, Any]],
-    record: Path,
-    place: Place,
-    pool: ProcessPoolExecutor,
-    label: str,
-) -> None:
-    """Run what is missing, and keep the record on disk up to date."""
-    made = {_job(run) for run in runs if _is_current(run) and _has_samples(run, place)}
-    left = [job for job in jobs if job not in made]
-    futures = [pool.submit(run_job, job, place) for job in left]
-    for future in tqdm(as_completed(futures), total=len(left), desc=label):
-        runs.append(future.result())
-        write_record(record, runs)
 
 
 def _job(run: Mapping[str, Any]) -> Job:
@@ -368,13 +410,6 @@ def _splits(data: Data, binarisation: Binarisation, folder: Path) -> Splits:
     return make_splits(config, folder, download=False)
 
 
-def _one_thread() -> None:
-    # Runs side by side use the processor's cores better than one run on all of them.
-    torch.set_num_threads(1)
-    # An interrupt is for the command, which then begins no more runs.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def read_record(path: Path) -> dict[str, Any]:
     """Return a record of the table.
 
@@ -425,6 +460,15 @@ _KINDS: Mapping[str, Any] = {
 }
 
 
+def current_runs(record: Mapping[str, Any], column: str) -> list[dict[str, Any]]:
+    """Return the runs of a task that have its configuration and did not diverge."""
+    return [
+        run
+        for run in record["runs"]
+        if run["column"] == column and "test" in run and _is_current(run)
+    ]
+
+
 def collect(
     record: Mapping[str, Any], column: str, read: Callable[[Mapping[str, Any]], float]
 ) -> dict[str, list[float]]:
@@ -439,11 +483,7 @@ def collect(
         column: the task.
         read: a run of the record to the number, such as :func:`multi_sample`.
     """
-    runs = [
-        run
-        for run in record["runs"]
-        if run["column"] == column and "test" in run and _is_current(run)
-    ]
+    runs = current_runs(record, column)
     numbers: dict[Job, float] = {}
     for run in sorted(runs, key=lambda run: run["test"]["num_samples"]):
         numbers[_job(run)] = read(run)
@@ -462,6 +502,11 @@ def multi_sample(run: Mapping[str, Any]) -> float:
 def one_sample(run: Mapping[str, Any]) -> float:
     """Return the one-sample bound of a run on the test images."""
     return run["test"]["one_sample"]
+
+
+def last_fall(run: Mapping[str, Any]) -> float:
+    """Return how far the mean training loss fell from the last but one twentieth of the steps to the last."""
+    return run["curve"][-2] - run["curve"][-1]
 
 
 def percent_right(run: Mapping[str, Any]) -> float:

@@ -2,18 +2,23 @@
 
 import json
 import os
+import pty
+import re
 import resource
 import signal
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from gumbel_tutorial.vae import __main__, checkpoint, run
+from gumbel_tutorial.estimators.registry import ESTIMATORS
+from gumbel_tutorial.vae import __main__, checkpoint, run, table
 from gumbel_tutorial.vae.__main__ import main
 from gumbel_tutorial.vae.config import Config
 from gumbel_tutorial.vae.run import CHECKPOINT, METRICS, Output, load_model, train
@@ -105,6 +110,42 @@ def test_a_run_that_died_continues_as_if_it_had_not(at, whole, tmp_path, monkeyp
     with (tmp_path / METRICS).open("a") as file:
         file.write('{"step": 40, "lo')
     train(Config(**SETTINGS), output(tmp_path, resume=True))
+    same_files(tmp_path, whole)
+
+
+def test_a_run_that_died_before_its_first_report_continues(
+    whole, tmp_path, monkeypatch
+):
+    def dies(self):
+        del self
+        raise Interrupt
+
+    monkeypatch.setattr(run.Trainer, "advance", dies)
+    with pytest.raises(Interrupt):
+        train(Config(**SETTINGS), output(tmp_path))
+    monkeypatch.undo()
+    with pytest.raises(FileExistsError, match=r"no checkpoint yet, or be resumed"):
+        train(Config(**SETTINGS), output(tmp_path))
+    train(Config(**SETTINGS), output(tmp_path, resume=True))
+    same_files(tmp_path, whole)
+
+
+def test_a_run_killed_outright_continues(whole, tmp_path):
+    every = {"checkpoint_every": 1000, "log_every": 5}
+    flags = ["--checkpoint-every", "1000", "--evaluate-every", "30", "--log-every", "5"]
+    process = subprocess.Popen(
+        [*COMMAND, "train", "--output", str(tmp_path), *FLAGS[:6], *flags],
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    deadline, metrics = time.monotonic() + 120, tmp_path / METRICS
+    while not (metrics.exists() and metrics.read_text().count("\n") > 5):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert load_file(tmp_path / CHECKPOINT)["step"] == 0
+    train(Config(**SETTINGS), output(tmp_path, resume=True, **every))
     same_files(tmp_path, whole)
 
 
@@ -288,19 +329,22 @@ def test_arguments_of_no_use_are_one_line_each(whole, tmp_path, capsys):
     record = tmp_path / "record.json"
     record.write_text(json.dumps({"runs": [{}], "published": {}}))
     at, new = ["--run", str(whole)], ["--output", str(tmp_path / "new"), *FLAGS]
-    table = ["--folder", str(tmp_path), "--record", str(record)]
+    places = ["--folder", str(tmp_path), "--record", str(record)]
     picture = ["--picture", str(tmp_path / "a.xyz")]
     cases = [
         (["train", *new, "--device", "foo"], "device must be a name such as cpu"),
         (["train", *new, "--device", "mps"], "device must be one of this machine"),
         (["evaluate", *at, "--device", "xpu"], "device must be one of this machine"),
-        (["table", *table[:2], "--device", "mps"], "device must be one of this"),
-        (["table", *table], "must be a record of the table"),
+        (["table", *places[:2], "--device", "mps"], "device must be one of this"),
+        (["table", *places], "must be a record of the table"),
         (["train", *new, "--hidden", "-3"], "hidden must be a whole number of at"),
         (
-            ["train", *new, "--options", "temperature", "inf"],
-            "temperature must be positive and finite, got inf",
+            ["train", *new, "--options", "temperature", "0.1"],
+            "options must leave the temperature of gumbel_softmax to the temperature s",
         ),
+        (["evaluate", *at, "--seed", str(2**70)], "seed must be below 2**31"),
+        (["sample", *at, *picture, "--seed", "-1"], "seed must be a whole number"),
+        (["table", *places, "--columns"], "columns must be among VAE"),
         (["sample", *at, *picture, "--num-images", "0"], "num_images must be a whole"),
         (["sample", *at, *picture], "picture must be a file of a known kind"),
     ]
@@ -367,7 +411,7 @@ def test_faults_of_the_folder_are_one_line_each(whole, tmp_path, capsys):
             ["--output", str(tmp_path), "--data", "mnist", "--folder", str(tmp_path)],
             "folder must hold train-images-idx3-ubyte.gz",
         ),
-        (["--output", str(tmp_path), "--estimator", "x"], "name must be one of exact"),
+        (["--output", str(tmp_path), "--estimator", "x"], "estimator must be one of e"),
         (["--output", str(tmp_path), "--learning-rate", "0"], "learning_rate must be"),
     ]
     before = (whole / CHECKPOINT).read_bytes()
@@ -389,9 +433,9 @@ def test_evaluate_and_sample_read_the_run(whole, tmp_path, capsys):
     picture = tmp_path / "samples.png"
     assert main(["sample", "--run", str(whole), "--picture", str(picture)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert main(["evaluate", "--run", str(whole), "--split", "all"]) == 1
-    message = "split must be one of train, validation, test, got 'all'"
-    assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--run", str(whole), "--split", "all"])
+    assert "invalid choice 'all'" in capsys.readouterr().err
 
 
 def test_few_labels_are_trained_on_resumed_and_reported(tmp_path, capsys):
@@ -438,11 +482,64 @@ def test_tensorboard_gets_what_the_metrics_get(tmp_path):
     assert values[0] == pytest.approx(values[1])
 
 
-def test_help_names_every_command():
-    result = command("--help")
-    assert result.returncode == 0
-    for name in ("train", "evaluate", "sample", "table"):
-        assert name in result.stdout
+def test_help_names_every_command_estimator_and_choice(capsys):
+    for arguments, names in (
+        ([], ("{train,evaluate,sample,table}",)),
+        (["train"], (*ESTIMATORS, "{digits,mnist}", "structured-prediction")),
+        (["evaluate"], ("{train,validation,test}",)),
+        (["table"], (*table.COLUMNS, *table.ROWS)),
+    ):
+        with pytest.raises(SystemExit) as exit_info:
+            main([*arguments, "--help"])
+        assert exit_info.value.code == 0
+        # The help is a box, whose lines break where they must.
+        shown = re.sub(r"[\s│]+", "", capsys.readouterr().out)
+        for name in names:
+            assert name.replace(" ", "") in shown, name
+
+
+def test_the_bar_shows_loss_temperature_and_rate(tmp_path):
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (24, 120))
+    process = subprocess.Popen(
+        [*COMMAND, "train", "--output", str(tmp_path), *FLAGS, "--steps", "40"],
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    os.close(follower)
+    shown = b""
+    with suppress(OSError):  # which says that the other end is closed
+        while part := os.read(leader, 4096):
+            shown += part
+    os.close(leader)
+    assert process.wait(timeout=60) == 0
+    last = [line for line in shown.decode().split("\r") if "40/40" in line][-1]
+    for name in ("loss=", "temperature=", "rate=1.00e-03"):
+        assert name in last, shown
+
+
+def test_tensorboard_forgets_the_steps_that_a_resumed_run_takes_again(
+    tmp_path, monkeypatch
+):
+    event_accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    )
+    advance = run.Trainer.advance
+
+    def dies(self):
+        if self.step == 37:
+            raise Interrupt
+        return advance(self)
+
+    monkeypatch.setattr(run.Trainer, "advance", dies)
+    with pytest.raises(Interrupt):
+        train(Config(**SETTINGS), output(tmp_path, tensorboard=True))
+    monkeypatch.undo()
+    train(Config(**SETTINGS), output(tmp_path, tensorboard=True, resume=True))
+    events = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == list(range(5, 121, 5))
 
 
 @pytest.mark.slow

@@ -1,14 +1,13 @@
 """The table: rates chosen on validation, runs made once, a record that a stopped command leaves whole."""
 
 import json
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from gumbel_tutorial.vae import table
 from gumbel_tutorial.vae.__main__ import main
@@ -27,9 +26,7 @@ ROWS = ("Gumbel-Softmax", "RLOO")
 def record(tmp_path, monkeypatch):
     monkeypatch.setattr(table, "COLUMNS", SMALL)
     # In this process, which knows the small column.
-    monkeypatch.setattr(
-        table, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(max_workers=1)
-    )
+    monkeypatch.setattr(table, "workers", ThreadPoolExecutor)
     return tmp_path / "results" / "table.json"
 
 
@@ -135,12 +132,60 @@ def test_an_error_stops_what_has_not_begun(record, monkeypatch):
     assert len(made) <= 2
 
 
-def test_workers_leave_the_interrupt_to_the_command():
-    code = (
-        "import signal; from gumbel_tutorial.vae import table; table._one_thread(); "
-        "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_a_record_that_cannot_be_written_is_refused_before_the_first_run(
+    record, monkeypatch
+):
+    made = []
+    monkeypatch.setattr(table, "run_job", lambda job, **_: made.append(job))
+    record.parent.write_text("no folder")
+    with pytest.raises(OSError, match="File exists|Not a directory"):
+        run(record)
+    assert made == []
+
+
+def test_a_run_that_could_not_be_recorded_is_recorded_with_the_next(
+    record, monkeypatch
+):
+    real, calls = table.write_record, []
+
+    def full_once(path, runs):
+        calls.append(len(runs))
+        if calls == [0, 1]:
+            raise OSError(28, "No space left on device", str(path))
+        real(path, runs)
+
+    monkeypatch.setattr(table, "write_record", full_once)
+    place = table.Place(Path(), "cpu", 5)
+    with pytest.raises(OSError, match="No space left"):
+        table.run_table(
+            record, place, columns=("small",), rows=("RLOO",), seeds=1, jobs=2
+        )
+    assert calls == [0, 1, 2]
+    assert len(table.read_record(record)["runs"]) == 2
+
+
+def test_a_record_that_another_command_writes_is_refused(record):
+    before = run(record, seeds=1, rows=("RLOO",))
+    with FileLock(f"{record}.lock"):
+        message = f"record must be that of no other running command, got {record}"
+        with pytest.raises(ValueError, match=message):
+            run(record)
+    assert table.read_record(record) == before
+    assert run(record, seeds=1, rows=("RLOO",)) == before
+
+
+def test_a_name_given_twice_counts_once(record):
+    assert len(run(record, seeds=1, rows=("RLOO", "RLOO"))["runs"]) == 2
+
+
+def test_no_two_rows_of_a_task_are_the_same_run():
+    recorded = Path(__file__).parents[2] / "benchmarks" / "results" / "vae_table.json"
+    for name in table.COLUMNS:
+        curves = [
+            tuple(run["curve"])
+            for run in table.current_runs(table.read_record(recorded), name)
+        ]
+        assert len(curves) == len(set(curves)) > 0
 
 
 def test_a_row_that_diverges_at_every_rate_has_no_other_seeds(record, monkeypatch):
@@ -232,6 +277,8 @@ def test_an_unknown_column_or_row_is_refused(record):
     for options, message in (
         ({"columns": ("x",), "rows": ROWS}, "columns must be among small, got 'x'"),
         ({"columns": ("small",), "rows": ("y",)}, "rows must be among SF, .* got 'y'"),
+        ({"columns": (), "rows": ROWS}, "columns must be among small, got none"),
+        ({"columns": ("small",), "rows": ()}, "rows must be among SF, .*, got none"),
     ):
         with pytest.raises(ValueError, match=message):
             table.run_table(
