@@ -1,6 +1,7 @@
 """A training step of the categorical VAE against the plain loop over ``F.gumbel_softmax``, same layers."""
 
 import math
+from itertools import product
 
 import torch
 from measure import interleave, record
@@ -63,7 +64,9 @@ def main() -> None:
     """Measure every shape and record the times of a step in milliseconds."""
     images = (torch.rand(5000, 784) < 0.13).float()
     results: dict[str, dict[str, float]] = {}
-    for name, hidden in SHAPES.items():
+    for threads, (name, hidden) in product((1, 2), SHAPES.items()):
+        torch.set_num_threads(threads)
+        name = f"{name}, threads: {threads}"
         seconds = interleave(
             {
                 "plain, Adam": plain_step(images, hidden, fused=False),
@@ -79,5 +82,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     main()

@@ -25,6 +25,10 @@ from gumbel_tutorial.vae.run import CHECKPOINT, METRICS, Output, load_model, tra
 from gumbel_tutorial.vae.sharing import Share
 
 COMMAND = [sys.executable, "-m", "gumbel_tutorial.vae"]
+TORCHRUN = [
+    *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+    *("--nproc-per-node", "2"),
+]
 SETTINGS = {"num_latents": 4, "num_categories": 3, "batch_size": 20, "steps": 120}
 FLAGS = [
     *("--num-latents", "4", "--num-categories", "3", "--batch-size", "20"),
@@ -51,9 +55,8 @@ def command(*arguments, **options):
 
 def torchrun(*arguments):
     """Start a script or a module in two processes."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     return subprocess.run(
-        [*launcher, "--nproc-per-node", "2", *arguments],
+        [*TORCHRUN, *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -556,6 +559,33 @@ def test_torchrun_trains_as_one_process_does(whole, tmp_path):
 
     torch.testing.assert_close(losses(tmp_path), losses(whole), rtol=1e-4, atol=1e-4)
     assert result.stdout.count("trained to step 120") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_torchrun_saves_once_and_is_said_once(number, tmp_path):
+    process = subprocess.Popen(
+        [
+            *TORCHRUN,
+            *("-m", "gumbel_tutorial.vae", "train", "--output", str(tmp_path)),
+            *(*FLAGS, "--steps", "100000"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    deadline, metrics = time.monotonic() + 120, tmp_path / METRICS
+    while not (metrics.exists() and metrics.read_text().count("\n") > 5):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode != 0
+    step = int(load_file(tmp_path / CHECKPOINT)["step"])
+    assert step > 0
+    lines = [line for line in errors.splitlines() if line.startswith("stopped by")]
+    assert lines == [f"stopped by {number.name} after step {step}; --resume continues"]
 
 
 FAILING = """
