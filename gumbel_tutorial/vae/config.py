@@ -49,7 +49,7 @@ class Config:
     Attributes:
         data: scikit-learn's digits, which come with the library, or MNIST.
         binarisation: of the grey levels: drawn once, drawn anew in every step, cut at one half, or none.
-        binarisation_seed: of pixels that are drawn once; those of validation and test always are.
+        binarisation_seed: of pixels that are drawn once: fixed ones, and with dynamic those of the reports.
         model: an autoencoder of categorical codes; prediction of an image's lower half from the upper one;
             or an autoencoder of a class and a Gaussian code, which learns to classify from few labels.
         num_latents: N, latent variables in a layer; with semi-supervised, coordinates of the Gaussian code.
@@ -152,6 +152,12 @@ class Config:
                 raise ValueError(
                     f"{own.name} must be {own.default} with model {self.model}, got {value}"
                 )
+        once = self.binarisation in ("fixed", "dynamic")
+        if self.binarisation_seed != FIXED_SEED and not once:
+            raise ValueError(
+                f"binarisation_seed must be {FIXED_SEED} with binarisation {self.binarisation}, "
+                f"got {self.binarisation_seed}"
+            )
         for name in ("control", "parameters"):
             if self.estimator == "relax" and name in self.options:
                 raise ValueError(

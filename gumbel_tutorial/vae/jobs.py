@@ -1,5 +1,6 @@
 """Jobs in processes: so many at a time, each result kept as it comes, and none lost when they are stopped."""
 
+import os
 import signal
 import sys
 from collections import deque
@@ -11,8 +12,9 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from contextlib import ExitStack, contextmanager
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 import torch
@@ -20,27 +22,44 @@ from tqdm import tqdm
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def workers(count: int) -> Iterator[Executor]:
-    """Start processes of one thread each; they end with the context, at once when it is interrupted."""
-    pool = ProcessPoolExecutor(count, get_context("spawn"), _prepare)
-    try:
-        yield pool
-    except KeyboardInterrupt:
-        for child in active_children():
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+def workers(count: int) -> Iterator[list[Executor]]:
+    """Start processes of one thread each; they end with the context, at once when it is interrupted.
+
+    Each is a pool of its own, so that one that dies takes no other with it.
+    """
+    others = active_children()
+    with ExitStack() as stack:
+        spawn = get_context("spawn")
+        pools = [ProcessPoolExecutor(1, spawn, _prepare) for _ in range(count)]
+        for pool in pools:
+            stack.callback(pool.shutdown, cancel_futures=True)
+        try:
+            yield list[Executor](pools)
+        except KeyboardInterrupt:
+            for child in set(active_children()) - set(others):
+                child.kill()
+            raise
 
 
 def _prepare() -> None:
     # Jobs side by side use the processor's cores better than one job on all of them.
     torch.set_num_threads(1)
-    # An interrupt is for the command, which then begins no more jobs.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A signal to all processes is for the command, which then begins no more jobs.
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def finish(
@@ -48,8 +67,7 @@ def finish(
     work: Callable[[_Job], _Result],
     keep: Callable[[_Result], None],
     *,
-    pool: Executor,
-    at_a_time: int,
+    pools: Sequence[Executor],
     caught: Sequence[int],
     label: str,
 ) -> None:
@@ -60,10 +78,10 @@ def finish(
 
     Args:
         jobs: what is done, in this order.
-        work: does one, in a process of the pool.
+        work: does one, in a process.
         keep: takes a result, in this process.
-        pool: does the work.
-        at_a_time: how many jobs; none waits in the pool itself, which could not be told to leave it.
+        pools: as :func:`workers` gives them; each has one job at a time, so that none waits in a queue, which
+            could not be told to leave it.
         caught: signals, as :func:`~gumbel_tutorial.vae.signals.collected` gives them.
         label: of the progress bar.
 
@@ -72,18 +90,21 @@ def finish(
     """
     if caught or not jobs:
         return
-    waiting, running = deque(jobs), set[Future[_Result]]()
+    waiting, idle = deque(jobs), list(pools)
+    running: dict[Future[_Result], Executor] = {}
     errors: list[Exception] = []
     told = False
     with tqdm(total=len(jobs), desc=label) as bar:
         while running or (waiting and not caught and not errors):
-            while waiting and len(running) < at_a_time and not caught and not errors:
-                running.add(pool.submit(work, waiting.popleft()))
+            while waiting and idle and not caught and not errors:
+                pool = idle.pop()
+                running[_begin(pool, work, waiting.popleft())] = pool
             if caught and not told:
                 told = True
                 bar.write(_STOPPING.format(len(running)), file=sys.stderr)
-            done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in done:
+                idle.append(running.pop(future))
                 try:
                     keep(future.result())
                     bar.update()
@@ -93,4 +114,20 @@ def finish(
         raise errors[0]
 
 
-_STOPPING = "stopping after the {} runs at hand; interrupt once more to drop them"
+_STOPPING = "stopping when the {} at hand are done; interrupt once more to drop them"
+
+
+def _begin(
+    pool: Executor, work: Callable[[_Job], _Result], job: _Job
+) -> Future[_Result]:
+    """Hand a job to a pool; what keeps it from taking it is the error of the job."""
+    # The process that this may start inherits the mask, until it knows what to do with a signal.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        return pool.submit(work, job)
+    except Exception as error:
+        failed: Future[_Result] = Future()
+        failed.set_exception(error)
+        return failed
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -96,6 +96,8 @@ def train(config: Config, output: Output) -> Trainer:
         caught = stack.enter_context(signals.collected())
         keeper = _Keeper(trainer, splits.validation.to(device), config, output)
         stack.callback(keeper.close)
+        if not output.resume:
+            keeper.save()  # so that whatever comes can be resumed
         try:
             while trainer.step < config.steps:
                 keeper.report(trainer.advance())
@@ -150,17 +152,14 @@ def _read_splits(config: Config, output: Output, share: Share) -> Splits:
 
 
 def _begin(trainer: Trainer, config: Config, output: Output) -> None:
-    """Load the checkpoint that is to be continued, or require that none is in the way and make the first.
-
-    So whatever comes can be resumed.
-    """
+    """Load the checkpoint that is to be continued, or require that none is in the way."""
     path = output.output / CHECKPOINT
     own = trainer.images.device.type
     if not output.resume:
-        _check_empty(output.output)
+        # Of several processes the one that writes.
         if trainer.share.rank == 0:
+            _check_empty(output.output)
             output.output.mkdir(parents=True, exist_ok=True)
-            checkpoint.write(path, trainer.state(), config.as_json(), own)
         return
     state, before, device = checkpoint.read(path)
     config.check_continues(before)

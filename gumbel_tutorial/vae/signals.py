@@ -21,12 +21,12 @@ class Stopped(Exception):
 
 @contextmanager
 def collected() -> Iterator[list[int]]:
-    """Collect the numbers of these signals instead of dying of them; a second SIGINT interrupts at once."""
+    """Collect the numbers of these signals instead of dying of them; SIGINT after any interrupts at once."""
     caught: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         del frame
-        if number == signal.SIGINT and number in caught:
+        if number == signal.SIGINT and caught:
             raise KeyboardInterrupt
         caught.append(number)
 

@@ -108,7 +108,7 @@ COLUMNS: Mapping[str, Column] = {
     ),
     "SBN (Cat.)": Column({**_PREDICT, **_CATEGORIES}, steps=10_000),
     "SBN (Bern.)": Column({**_PREDICT, **_BITS}, steps=10_000),
-    "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=10_000),
+    "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=5_000),
     "Semi-supervised": Column(
         _CLASSIFY,
         steps=8_000,
@@ -218,18 +218,19 @@ def run_table(
             runs.append(run)
             write_record(record, runs)
 
-        with workers(jobs) as pool:
+        def missing() -> Iterator[tuple[str, list[Job]]]:
             for label, asked in _batches(runs, columns, rows, seeds):
-                finish(
-                    _missing(asked, runs, place),
-                    partial(run_job, place=place),
-                    keep,
-                    pool=pool,
-                    at_a_time=jobs,
-                    caught=caught,
-                    label=label,
-                )
-        if caught:
+                yield label, _missing(asked, runs, place)
+
+        try:
+            with workers(jobs) as pools:
+                work = partial(run_job, place=place)
+                for label, left in missing():
+                    finish(left, work, keep, pools=pools, caught=caught, label=label)
+        finally:
+            # Once more, for a run that did not fit on the disk when it came.
+            write_record(record, runs)
+        if caught and any(left for _, left in missing()):
             state = f"with {len(runs)} runs in {record}; the same command goes on"
             raise signals.Stopped(caught[0], state)
 
@@ -339,7 +340,9 @@ def run_job(job: Job, place: Place) -> dict[str, Any]:
     """Train and evaluate one run, and return what is recorded of it; a run that diverges says so."""
     described, start = machine.describe(), time.perf_counter()
     config, device = job.config(), torch.device(place.device)
-    splits = _splits(config.data, config.binarisation, place.folder)
+    splits = _splits(
+        config.data, config.binarisation, config.binarisation_seed, place.folder
+    )
     trainer = make_trainer(config, splits.train, device, Share(0, 1))
     numbers: dict[str, Any]
     try:
@@ -404,9 +407,9 @@ def _labels_alone(trainer: Trainer, job: Job, test: Images) -> dict[str, float]:
 
 
 @lru_cache(maxsize=1)
-def _splits(data: Data, binarisation: Binarisation, folder: Path) -> Splits:
+def _splits(data: Data, binarisation: Binarisation, seed: int, folder: Path) -> Splits:
     # Drawn once, and the same for all runs.
-    config = Config(data=data, binarisation=binarisation)
+    config = Config(data=data, binarisation=binarisation, binarisation_seed=seed)
     return make_splits(config, folder, download=False)
 
 

@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from vae_checks import running, wait_until
 
 from gumbel_tutorial.estimators.registry import ESTIMATORS
 from gumbel_tutorial.vae import __main__, checkpoint, run, table
@@ -62,6 +62,11 @@ def torchrun(*arguments):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         timeout=300,
     )
+
+
+def num_lines(folder):
+    metrics = folder / METRICS
+    return metrics.read_text().count("\n") if metrics.exists() else 0
 
 
 def same_files(first, second):
@@ -134,21 +139,14 @@ def test_a_run_that_died_before_its_first_report_continues(
 
 
 def test_a_run_killed_outright_continues(whole, tmp_path):
-    every = {"checkpoint_every": 1000, "log_every": 5}
-    flags = ["--checkpoint-every", "1000", "--evaluate-every", "30", "--log-every", "5"]
-    process = subprocess.Popen(
-        [*COMMAND, "train", "--output", str(tmp_path), *FLAGS[:6], *flags],
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    deadline, metrics = time.monotonic() + 120, tmp_path / METRICS
-    while not (metrics.exists() and metrics.read_text().count("\n") > 5):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
+    never = ["--steps", "100000", "--checkpoint-every", "100000"]
+    words = [*COMMAND, "train", "--output", str(tmp_path), *FLAGS, *never]
+    with running(words, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: num_lines(tmp_path) > 5)
+        process.kill()
+        process.wait()
     assert load_file(tmp_path / CHECKPOINT)["step"] == 0
-    train(Config(**SETTINGS), output(tmp_path, resume=True, **every))
+    train(Config(**SETTINGS), output(tmp_path, resume=True))
     same_files(tmp_path, whole)
 
 
@@ -214,21 +212,13 @@ def test_a_checkpoint_of_another_model_is_one_line(whole, tmp_path, capsys):
 def test_a_signal_finishes_the_step_saves_and_says_so(number, tmp_path):
     # Long enough that the signal comes before the end, whatever the machine is busy with.
     steps = ["--steps", "100000", "--log-every", "1"]
-    process = subprocess.Popen(
-        [*COMMAND, "train", "--output", str(tmp_path), *FLAGS, *steps],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    deadline = time.monotonic() + 120
-    metrics = tmp_path / METRICS
-    while not (metrics.exists() and metrics.read_text().count("\n") > 50):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    words = [*COMMAND, "train", "--output", str(tmp_path), *FLAGS, *steps]
+    with running(words, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: num_lines(tmp_path) > 50)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    last = json.loads(metrics.read_text().splitlines()[-1])["step"]
+    last = json.loads((tmp_path / METRICS).read_text().splitlines()[-1])["step"]
     line = f"stopped by {number.name} after step {last}; --resume continues"
     assert errors.strip().splitlines()[-1] == line
     assert load_file(tmp_path / CHECKPOINT)["step"] == last
@@ -315,6 +305,7 @@ def test_a_full_disk_stops_with_one_line_and_keeps_the_checkpoint_before(tmp_pat
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_metrics_that_do_not_fit_stop_the_run_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "_keep_until", lambda *_: None)
+    monkeypatch.setattr(run._Journal, "sync", lambda _: None)  # no file of a disk
     (tmp_path / METRICS).symlink_to("/dev/full")
     with pytest.raises(OSError, match=f"No space left on device.*{METRICS}"):
         train(Config(**SETTINGS), output(tmp_path))
@@ -323,6 +314,7 @@ def test_metrics_that_do_not_fit_stop_the_run_by_name(tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_reported_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run, "_keep_until", lambda *_: None)
+    monkeypatch.setattr(run._Journal, "sync", lambda _: None)  # no file of a disk
     (tmp_path / METRICS).symlink_to("/dev/full")
     assert main(["train", "--output", str(tmp_path), *FLAGS, "--steps", "20"]) == 1
     assert capsys.readouterr().err.count("No space left") == 1
@@ -504,19 +496,15 @@ def test_help_names_every_command_estimator_and_choice(capsys):
 def test_the_bar_shows_loss_temperature_and_rate(tmp_path):
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 120))
-    process = subprocess.Popen(
-        [*COMMAND, "train", "--output", str(tmp_path), *FLAGS, "--steps", "40"],
-        stdout=follower,
-        stderr=follower,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    os.close(follower)
+    words = [*COMMAND, "train", "--output", str(tmp_path), *FLAGS, "--steps", "40"]
     shown = b""
-    with suppress(OSError):  # which says that the other end is closed
-        while part := os.read(leader, 4096):
-            shown += part
+    with running(words, stdout=follower, stderr=follower) as process:
+        os.close(follower)
+        with suppress(OSError):  # which says that the other end is closed
+            while part := os.read(leader, 4096):
+                shown += part
+        assert process.wait(timeout=60) == 0
     os.close(leader)
-    assert process.wait(timeout=60) == 0
     last = [line for line in shown.decode().split("\r") if "40/40" in line][-1]
     for name in ("loss=", "temperature=", "rate=1.00e-03"):
         assert name in last, shown
@@ -564,23 +552,12 @@ def test_torchrun_trains_as_one_process_does(whole, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_torchrun_saves_once_and_is_said_once(number, tmp_path):
-    process = subprocess.Popen(
-        [
-            *TORCHRUN,
-            *("-m", "gumbel_tutorial.vae", "train", "--output", str(tmp_path)),
-            *(*FLAGS, "--steps", "100000"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    deadline, metrics = time.monotonic() + 120, tmp_path / METRICS
-    while not (metrics.exists() and metrics.read_text().count("\n") > 5):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
+    words = [*TORCHRUN, "-m", "gumbel_tutorial.vae", "train", "--output", str(tmp_path)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with running([*words, *FLAGS, "--steps", "100000"], **quiet) as process:
+        wait_until(lambda: num_lines(tmp_path) > 5)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode != 0
     step = int(load_file(tmp_path / CHECKPOINT)["step"])
     assert step > 0

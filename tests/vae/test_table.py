@@ -1,16 +1,22 @@
 """The table: rates chosen on validation, runs made once, a record that a stopped command leaves whole."""
 
 import json
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from gumbel_tutorial.vae import table
 from gumbel_tutorial.vae.__main__ import main
+from gumbel_tutorial.vae.binarise import FIXED_SEED
+from gumbel_tutorial.vae.signals import Stopped
 
 SMALL = {
     "small": table.Column(
@@ -25,8 +31,14 @@ ROWS = ("Gumbel-Softmax", "RLOO")
 @pytest.fixture
 def record(tmp_path, monkeypatch):
     monkeypatch.setattr(table, "COLUMNS", SMALL)
+
     # In this process, which knows the small column.
-    monkeypatch.setattr(table, "workers", ThreadPoolExecutor)
+    @contextmanager
+    def threads(count):
+        with ExitStack() as stack:
+            yield [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(count)]
+
+    monkeypatch.setattr(table, "workers", threads)
     return tmp_path / "results" / "table.json"
 
 
@@ -137,15 +149,14 @@ def test_a_record_that_cannot_be_written_is_refused_before_the_first_run(
 ):
     made = []
     monkeypatch.setattr(table, "run_job", lambda job, **_: made.append(job))
-    record.parent.write_text("no folder")
-    with pytest.raises(OSError, match="File exists|Not a directory"):
+    # The place where a new record is written, before it takes the place of the old one.
+    record.with_name("table.json.part").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"Is a directory.*table.json.part"):
         run(record)
     assert made == []
 
 
-def test_a_run_that_could_not_be_recorded_is_recorded_with_the_next(
-    record, monkeypatch
-):
+def test_a_run_that_could_not_be_recorded_is_recorded_at_the_end(record, monkeypatch):
     real, calls = table.write_record, []
 
     def full_once(path, runs):
@@ -158,9 +169,28 @@ def test_a_run_that_could_not_be_recorded_is_recorded_with_the_next(
     place = table.Place(Path(), "cpu", 5)
     with pytest.raises(OSError, match="No space left"):
         table.run_table(
-            record, place, columns=("small",), rows=("RLOO",), seeds=1, jobs=2
+            record, place, columns=("small",), rows=("RLOO",), seeds=1, jobs=1
         )
-    assert calls == [0, 1, 2]
+    assert calls == [0, 1, 1]
+    assert len(table.read_record(record)["runs"]) == 1
+
+
+def test_a_signal_when_nothing_is_left_changes_nothing(record, monkeypatch):
+    real = table.run_job
+
+    def signalled(job, place):
+        made = real(job, place)
+        if job.learning_rate == 1e-2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return made
+
+    monkeypatch.setattr(table, "run_job", signalled)
+    place = table.Place(Path(), "cpu", 5)
+    asked = {"columns": ("small",), "rows": ("RLOO",), "jobs": 1}
+    with pytest.raises(Stopped, match="SIGTERM with 2 runs in"):
+        table.run_table(record, place, **asked, seeds=2)
+    record.unlink()
+    table.run_table(record, place, **asked, seeds=1)
     assert len(table.read_record(record)["runs"]) == 2
 
 
@@ -238,9 +268,13 @@ def test_a_task_with_classes_reports_how_many_are_right(record, monkeypatch):
 
 
 def test_the_images_are_those_of_the_column():
-    fixed = table._splits("digits", "fixed", Path()).train.pixels
-    grey = table._splits("digits", "grey", Path()).train.pixels
+    fixed, other = (
+        table._splits("digits", "fixed", seed, Path()).train.pixels
+        for seed in (FIXED_SEED, 1)
+    )
+    grey = table._splits("digits", "grey", FIXED_SEED, Path()).train.pixels
     assert len(fixed.unique()) == 2
+    assert not torch.equal(fixed, other)
     assert len(grey.unique()) == 17
 
 

@@ -1,11 +1,40 @@
-"""What the tests of the image files share: small files of every kind, and the way to the real ones."""
+"""What the tests share: small image files of every kind, the way to the real ones, commands that run."""
 
 import gzip
 import os
+import signal
 import struct
+import subprocess
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+
+@contextmanager
+def running(arguments, **options):
+    """Start a command with a group of its own; no process of it outlives the context."""
+    with subprocess.Popen(
+        arguments,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+        **options,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_until(condition, seconds=240):
+    """Wait for a condition, and fail if it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def real_mnist():
