@@ -187,7 +187,7 @@ def run_table(
     """Make the runs that a record lacks, several at once, and write each into it as it ends.
 
     Runs of another configuration stay in the record, and count for nothing here. A signal or an error ends
-    the command after the runs at hand, which are recorded; a second SIGINT drops them.
+    the command after the runs at hand, which are recorded; SIGINT after that drops them.
 
     Args:
         record: JSON file, made if missing.
@@ -218,13 +218,10 @@ def run_table(
             runs.append(run)
             write_record(record, runs)
 
-        def missing() -> Iterator[tuple[str, list[Job]]]:
-            for label, asked in _batches(runs, columns, rows, seeds):
-                yield label, _missing(asked, runs, place)
-
+        missing = partial(_missing, runs, place, columns, rows, seeds)
+        work = partial(run_job, place=place)
         try:
             with workers(jobs) as pools:
-                work = partial(run_job, place=place)
                 for label, left in missing():
                     finish(left, work, keep, pools=pools, caught=caught, label=label)
         finally:
@@ -249,22 +246,24 @@ def _owned(record: Path) -> Iterator[None]:
         yield
 
 
-def _batches(
+def _missing(
     runs: list[dict[str, Any]],
+    place: Place,
     columns: tuple[str, ...],
     rows: tuple[str, ...],
     seeds: int,
 ) -> Iterator[tuple[str, list[Job]]]:
-    """Yield the runs of each task, those of the first seed before the others, whose rate they choose."""
+    """Yield what is left of each task, the first seed before the others, whose learning rate it chooses."""
     for column in columns:
         task = COLUMNS[column]
         own = tuple(row for row in rows if row in task.rows)
         first = [Job(column, row, rate, 0) for row in own for rate in task.rates]
-        yield f"{column}, first seed", first
-        yield f"{column}, other seeds", _other_seeds(runs, column, own, seeds)
+        yield f"{column}, first seed", _left(first, runs, place)
+        others = _other_seeds(runs, column, own, seeds)
+        yield f"{column}, other seeds", _left(others, runs, place)
 
 
-def _missing(asked: list[Job], runs: list[dict[str, Any]], place: Place) -> list[Job]:
+def _left(asked: list[Job], runs: list[dict[str, Any]], place: Place) -> list[Job]:
     """Return the jobs that no recorded run has done."""
     made = {_job(run) for run in runs if _is_current(run) and _has_samples(run, place)}
     return [job for job in asked if job not in made]
@@ -495,6 +494,11 @@ def collect(
         if job.learning_rate == best_rate(runs, column, job.row):
             found.setdefault(job.row, []).append(numbers[job])
     return found
+
+
+def averages(found: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return the means over seeds of what :func:`collect` found, by estimator."""
+    return {row: sum(numbers) / len(numbers) for row, numbers in found.items()}
 
 
 def multi_sample(run: Mapping[str, Any]) -> float:
