@@ -12,6 +12,8 @@ PORT   ?= 8000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# IPython warns where another environment is the active one, and the tests take warnings for errors.
+unexport VIRTUAL_ENV
 
 .PHONY: book test chromium lint unit notebooks site serve bench clean
 # One step at a time, whatever -j says: a failure is then the last thing on the screen.
