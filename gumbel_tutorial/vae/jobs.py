@@ -23,6 +23,7 @@ from tqdm import tqdm
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STOPPING = "stopping when the {} at hand are done; interrupt once more to drop them"
 
 
 @contextmanager
@@ -112,9 +113,6 @@ def finish(
                     errors.append(error)
     if errors:
         raise errors[0]
-
-
-_STOPPING = "stopping when the {} at hand are done; interrupt once more to drop them"
 
 
 def _begin(
