@@ -122,8 +122,10 @@ def _has_fast_softmax(logits: Array, axis: int) -> bool:
     return is_torch(logits) and not (logits.is_cpu and logits.shape[axis] < 16)
 
 
-def softmax(logits: Array, *, axis: int = -1) -> Array:
+def softmax(logits: Array, *, axis: int = -1, shifted: bool = False) -> Array:
     r"""Return $\mathrm{softmax}(\ell)_i = e^{\ell_i} / \sum_j e^{\ell_j}$ along ``axis``.
+
+    Shifted logits have their largest entry at 0 already.
 
     Examples:
         >>> softmax(np.array([0.0, 0.0, -np.inf])).tolist()
@@ -132,7 +134,7 @@ def softmax(logits: Array, *, axis: int = -1) -> Array:
     if _has_fast_softmax(logits, axis):
         return logits.softmax(axis)
     xp = namespace(logits=logits)
-    weights = xp.exp(below_largest(logits, axis=axis))
+    weights = xp.exp(logits if shifted else below_largest(logits, axis=axis))
     return weights / xp.sum(weights, axis=axis, keepdims=True)
 
 

@@ -62,7 +62,7 @@ def relax(logits: Array, noise: Array, temperature: Any, *, axis: int = -1) -> A
         [0.6, 0.3, 0.1]
     """
     scaled, axis = _scaled(logits, noise, temperature, axis)
-    relaxed = softmax(scaled, axis=axis)
+    relaxed = softmax(scaled, axis=axis, shifted=True)
     return cast(relaxed, namespace(logits=logits).result_type(logits, noise))
 
 
