@@ -82,7 +82,7 @@ def train(config: Config, output: Output) -> Trainer:
         The trainer at the end.
 
     Raises:
-        Stopped: by SIGINT or SIGTERM; the run can be resumed.
+        ~gumbel_tutorial.vae.signals.Stopped: by SIGINT or SIGTERM; the run can be resumed.
         Elsewhere: another process of the run has raised an error before.
         FloatingPointError: the loss is not finite, with the step, the batch and the last good checkpoint.
         ValueError: an argument is wrong, the configuration changed, or a file is damaged.

@@ -198,7 +198,7 @@ def run_table(
         jobs: how many run at a time.
 
     Raises:
-        Stopped: by SIGINT or SIGTERM; the same command goes on.
+        ~gumbel_tutorial.vae.signals.Stopped: by SIGINT or SIGTERM; the same command goes on.
         ValueError: an unknown task, estimator or device, a count below 1, a file that is no record, a record
             that another command writes.
         OSError: the record cannot be written.
