@@ -8,10 +8,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
 
 import pytest
-from vae_checks import running, wait_until
+from vae_checks import running, threads, wait_until
 
 from gumbel_tutorial.vae import jobs, table
 
@@ -19,8 +18,7 @@ AT_A_TIME = 2
 
 
 def finish(names, work, keep, *, caught=()):
-    with ExitStack() as stack:
-        pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(AT_A_TIME)]
+    with threads(AT_A_TIME) as pools:
         jobs.finish(names, work, keep, pools=pools, caught=caught, label="jobs")
 
 

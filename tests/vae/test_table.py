@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from filelock import FileLock
+from vae_checks import threads
 
 from gumbel_tutorial.vae import table
 from gumbel_tutorial.vae.__main__ import main
@@ -31,13 +30,6 @@ ROWS = ("Gumbel-Softmax", "RLOO")
 @pytest.fixture
 def record(tmp_path, monkeypatch):
     monkeypatch.setattr(table, "COLUMNS", SMALL)
-
-    # In this process, which knows the small column.
-    @contextmanager
-    def threads(count):
-        with ExitStack() as stack:
-            yield [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(count)]
-
     monkeypatch.setattr(table, "workers", threads)
     return tmp_path / "results" / "table.json"
 

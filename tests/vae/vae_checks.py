@@ -1,4 +1,4 @@
-"""What the tests share: small image files of every kind, the way to the real ones, commands that run."""
+"""What the tests share: small image files of every kind, the way to the real ones, commands."""
 
 import gzip
 import os
@@ -6,7 +6,8 @@ import signal
 import struct
 import subprocess
 import time
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ def running(arguments, **options):
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def threads(count):
+    """Start pools as the table's, of threads of this process, which know what a test has changed."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(count)]
 
 
 def wait_until(condition, seconds=240):
