@@ -7,7 +7,7 @@ import torch
 from measure import interleave, record
 
 from gumbel_tutorial import estimators
-from gumbel_tutorial.estimators.problems import CONTESTANTS, PROBLEMS
+from gumbel_tutorial.laboratory.problems import CONTESTANTS, PROBLEMS
 
 # The name, how many estimates a batch, the width of the hidden layers of the loss.
 SETTINGS = {"cheap": (4_000, 8), "dear": (400, 512)}

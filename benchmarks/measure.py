@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gumbel_tutorial import machine
+from gumbel_tutorial.book import machine
 
 RESULTS = Path(__file__).parent / "results"
 

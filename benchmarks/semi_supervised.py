@@ -9,8 +9,8 @@ from multiprocessing import get_context
 import torch
 from measure import interleave, record
 
-from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE
-from gumbel_tutorial.vae.surrogates import Surrogates
+from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
 
 BATCH, PIXELS, LATENTS, HIDDEN = 100, 784, 50, (512,)
 # How many rounds for how many classes: beyond a thousand a sum takes minutes.

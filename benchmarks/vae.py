@@ -7,9 +7,9 @@ import torch
 from measure import interleave, record
 from torch.nn import functional as F
 
-from gumbel_tutorial.vae.model import CategoricalVAE
-from gumbel_tutorial.vae.surrogates import Surrogates
-from gumbel_tutorial.vae.trainer import Recipe, Trainer
+from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE
+from gumbel_tutorial.vae.training.trainer import Recipe, Trainer
 
 BATCH, STEPS = 100, 20
 SHAPES = {

@@ -15,17 +15,17 @@ __version__ = version("gumbel-tutorial")
 
 __all__ = [
     "arrays",
+    "book",
     "categorical",
+    "checks",
     "concrete",
     "estimators",
     "gumbel",
     "gumbel_max",
-    "gumbel_softmax",
+    "laboratory",
+    "nn",
     "noise",
-    "plots",
-    "report",
-    "statistics",
-    "temperature",
+    "schedules",
     "vae",
 ]
 

@@ -5,6 +5,7 @@ or captures a CUDA graph, and not under ``torch.func.vmap``, where a tensor has 
 """
 
 import math
+import operator
 import sys
 from typing import Any
 
@@ -235,6 +236,15 @@ def check_positive(value: Any, name: str, *, least: float = 0.0) -> None:
         limit = "positive and finite" if bad == math.inf else "positive"
         requirement = f"at least {least:.4g}" if 0 < bad < least else limit
         raise ValueError(f"{name} must be {requirement}, got {bad}")
+
+
+def check_count(value: Any, name: str, least: int) -> int:
+    """Return a whole number, of Python or NumPy, that is at least ``least``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ValueError(
+            f"{name} must be a whole number of at least {least}, got {value}"
+        )
+    return operator.index(value)
 
 
 def check_not_negative(value: float, name: str) -> None:

@@ -5,7 +5,8 @@ import pytest
 import scipy.stats
 import torch
 
-from gumbel_tutorial import categorical, noise, statistics
+from gumbel_tutorial import categorical, noise
+from gumbel_tutorial.book import statistics
 
 FAILURE_RATE = 1e-4
 DRAWS = 200_000

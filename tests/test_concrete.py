@@ -11,7 +11,8 @@ import torch
 from torch.distributions import RelaxedOneHotCategorical
 from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 
-from gumbel_tutorial import categorical, concrete, gumbel_max, noise, statistics
+from gumbel_tutorial import categorical, concrete, gumbel_max, noise
+from gumbel_tutorial.book import statistics
 
 FAILURE_RATE = 1e-4
 TEMPERATURES = [0.1, 0.5, 1.0, 10.0]

@@ -7,7 +7,8 @@ import pytest
 import scipy.stats
 import torch
 
-from gumbel_tutorial import categorical, gumbel_max, noise, statistics
+from gumbel_tutorial import categorical, gumbel_max, noise
+from gumbel_tutorial.book import statistics
 
 FAILURE_RATE = 1e-4
 DRAWS = 100_000

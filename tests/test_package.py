@@ -14,13 +14,14 @@ PACKAGE = Path(gumbel_tutorial.__file__).parent
 ORDER = [
     {"arrays"},
     {"checks"},
-    {"noise", "gumbel", "categorical", "temperature"},
+    {"noise", "gumbel", "categorical", "schedules"},
     {"gumbel_max", "concrete"},
-    {"gumbel_softmax"},
+    {"nn"},
     {"estimators"},
+    {"laboratory"},
     {"vae"},
 ]
-ASIDE = {"plots", "report", "statistics", "machine"}  # these know arrays, never models
+ASIDE = {"book"}  # these know arrays, never models
 
 
 def imported_modules(path):
@@ -59,9 +60,7 @@ def test_imports_run_one_way(path):
         assert imported <= {"arrays", "checks", "categorical"}
         return
     rank = next(i for i, rooms in enumerate(ORDER) if room in rooms)
-    allowed = set().union(*ORDER[:rank]) | (
-        {"report", "machine"} if room == "vae" else set()
-    )
+    allowed = set().union(*ORDER[:rank]) | ({"book"} if room == "vae" else set())
     assert imported <= allowed
 
 
@@ -70,7 +69,8 @@ def test_importing_the_package_needs_neither_torch_nor_matplotlib():
 import sys
 import gumbel_tutorial as gt
 from gumbel_tutorial import arrays, categorical, concrete, gumbel, gumbel_max, noise
-from gumbel_tutorial import report, statistics, temperature
+from gumbel_tutorial import schedules
+from gumbel_tutorial.book import reporting as report, statistics
 import numpy as np
 gt.concrete.relax(np.zeros(3), gt.noise.gumbel(3, generator=np.random.default_rng()), 1.0)
 print([name for name in ("torch", "matplotlib", "scipy", "sklearn") if name in sys.modules])

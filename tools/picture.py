@@ -5,7 +5,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from gumbel_tutorial import concrete, gumbel_max, noise, plots
+from gumbel_tutorial import concrete, gumbel_max, noise
+from gumbel_tutorial.book import plots
 
 TARGET = Path(__file__).parent.parent / "assets" / "temperatures.png"
 

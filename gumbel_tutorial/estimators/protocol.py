@@ -8,7 +8,6 @@ gives an estimate of $\nabla_\ell\,\mathbb E[f(z)]$ with $z_n \sim \mathrm{softm
 gradient of whatever else ``f`` closes over.
 """
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -37,15 +36,6 @@ def check_arguments(logits: torch.Tensor, generator: torch.Generator) -> torch.T
     check_logits(logits)
     check_torch_generator(generator, logits.device)
     return widen(logits)
-
-
-def check_count(value: Any, name: str, least: int) -> int:
-    """Return a whole number, of Python or NumPy, that is at least ``least``."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(
-            f"{name} must be a whole number of at least {least}, got {value}"
-        )
-    return operator.index(value)
 
 
 def evaluate(f: Losses, sample: torch.Tensor) -> torch.Tensor:

@@ -10,18 +10,8 @@ import torch
 
 from gumbel_tutorial.estimators.antithetic import arm, disarm
 from gumbel_tutorial.estimators.control_variates import muprop, rebar, relax
-from gumbel_tutorial.estimators.exact import exact
-from gumbel_tutorial.estimators.gumbel_rao import gumbel_rao
-from gumbel_tutorial.estimators.protocol import Surrogate
-from gumbel_tutorial.estimators.score_function import (
-    MovingAverage,
-    reinforce,
-    reinforce_moving_average,
-    rloo,
-    vimco,
-)
-from gumbel_tutorial.estimators.second_order import reinmax, zgr
-from gumbel_tutorial.estimators.straight_through import (
+from gumbel_tutorial.estimators.enumeration import exact
+from gumbel_tutorial.estimators.pathwise import (
     darn,
     decoupled_straight_through,
     gapped_straight_through,
@@ -30,7 +20,17 @@ from gumbel_tutorial.estimators.straight_through import (
     straight_through,
     straight_through_gumbel_softmax,
 )
-from gumbel_tutorial.estimators.unordered_set import unordered_set
+from gumbel_tutorial.estimators.protocol import Surrogate
+from gumbel_tutorial.estimators.rao_blackwell import gumbel_rao
+from gumbel_tutorial.estimators.score_function import (
+    MovingAverage,
+    reinforce,
+    reinforce_moving_average,
+    rloo,
+    vimco,
+)
+from gumbel_tutorial.estimators.second_order import reinmax, zgr
+from gumbel_tutorial.estimators.without_replacement import unordered_set
 
 
 @dataclass(frozen=True)

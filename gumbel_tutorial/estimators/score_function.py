@@ -4,12 +4,11 @@ import math
 
 import torch
 
-from gumbel_tutorial.checks import check_broadcasts_to
+from gumbel_tutorial.checks import check_broadcasts_to, check_count
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     carry,
     check_arguments,
-    check_count,
     draw,
     evaluate,
     log_prob,

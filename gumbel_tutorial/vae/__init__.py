@@ -1,6 +1,9 @@
 """Models with discrete codes: autoencoders, structured prediction, few labels; and their training."""
 
-from gumbel_tutorial.vae.bounds import (
+from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.vae.data.images import Images, Splits, choose_labelled, digits
+from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE, StructuredPrediction
+from gumbel_tutorial.vae.models.bounds import (
     categorical_kl,
     multi_sample_bound,
     negative_bound,
@@ -8,22 +11,19 @@ from gumbel_tutorial.vae.bounds import (
     reconstruction_loss,
     relaxed_kl,
 )
-from gumbel_tutorial.vae.data import Images, Splits, choose_labelled, digits
-from gumbel_tutorial.vae.evaluation import (
+from gumbel_tutorial.vae.models.semi_supervised import (
+    SemiSupervisedVAE,
+    accuracy,
+    learn_labels_alone,
+)
+from gumbel_tutorial.vae.training.evaluation import (
     Evaluation,
     assess,
     discrete_loss,
     relaxed_loss,
 )
-from gumbel_tutorial.vae.model import CategoricalVAE, StructuredPrediction
-from gumbel_tutorial.vae.semi_supervised import (
-    SemiSupervisedVAE,
-    accuracy,
-    learn_labels_alone,
-)
-from gumbel_tutorial.vae.surrogates import Surrogates
-from gumbel_tutorial.vae.trainer import Recipe, Trainer
-from gumbel_tutorial.vae.training import History, train
+from gumbel_tutorial.vae.training.in_memory import History, train
+from gumbel_tutorial.vae.training.trainer import Recipe, Trainer
 
 __all__ = [
     "CategoricalVAE",

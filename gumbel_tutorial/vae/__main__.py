@@ -10,21 +10,21 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from gumbel_tutorial.estimators.protocol import check_count
-from gumbel_tutorial.vae import table
-from gumbel_tutorial.vae.config import (
+from gumbel_tutorial.checks import check_count
+from gumbel_tutorial.vae.models.autoencoder import StructuredPrediction
+from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
+from gumbel_tutorial.vae.runs.config import (
     Config,
     check_seed,
     make_splits,
     make_temperature,
 )
-from gumbel_tutorial.vae.device import find_device
-from gumbel_tutorial.vae.evaluation import assess, classification
-from gumbel_tutorial.vae.model import StructuredPrediction
-from gumbel_tutorial.vae.run import Elsewhere, Output, load_model
-from gumbel_tutorial.vae.run import train as run_training
-from gumbel_tutorial.vae.semi_supervised import SemiSupervisedVAE
-from gumbel_tutorial.vae.signals import Stopped
+from gumbel_tutorial.vae.runs.on_disk import Elsewhere, Output, load_model
+from gumbel_tutorial.vae.runs.on_disk import train as run_training
+from gumbel_tutorial.vae.runs.signals import Stopped
+from gumbel_tutorial.vae.table import study as table
+from gumbel_tutorial.vae.training.device import find_device
+from gumbel_tutorial.vae.training.evaluation import assess, classification
 
 _FLAT = tyro.conf.arg(name="")
 # What arguments, files, devices and missing libraries raise.

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from estimator_checks import FAILURE_RATE, draws, mean_p_value, seeded
+from helpers.estimators import FAILURE_RATE, draws, mean_p_value, seeded
 
 from gumbel_tutorial import estimators
 from gumbel_tutorial.estimators import ESTIMATORS
-from gumbel_tutorial.estimators.laboratory import exact_gradient, gradients, measure
-from gumbel_tutorial.estimators.problems import PROBLEMS, Problem
 from gumbel_tutorial.estimators.score_function import MovingAverage
+from gumbel_tutorial.laboratory.measurement import exact_gradient, gradients, measure
+from gumbel_tutorial.laboratory.problems import PROBLEMS, Problem
 
 NAMES = list(ESTIMATORS)
 LOGITS = torch.tensor([0.3, -0.2], dtype=torch.float64)

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from estimator_checks import FAILURE_RATE, draws, enumerate_mean, mean_p_value, seeded
+from helpers.estimators import FAILURE_RATE, draws, enumerate_mean, mean_p_value, seeded
 
 from gumbel_tutorial import concrete, estimators, gumbel_max, noise
-from gumbel_tutorial.estimators import ESTIMATORS, second_order, straight_through
-from gumbel_tutorial.estimators.laboratory import exact_gradient, gradients
-from gumbel_tutorial.estimators.problems import PROBLEMS
+from gumbel_tutorial.estimators import ESTIMATORS, second_order
+from gumbel_tutorial.estimators import pathwise as straight_through
 from gumbel_tutorial.estimators.protocol import as_one_hot, slope_at
+from gumbel_tutorial.laboratory.measurement import exact_gradient, gradients
+from gumbel_tutorial.laboratory.problems import PROBLEMS
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 SOME = ["linear", "quadratic", "cubic", "exp+tanh", "network", "toy 0.45"]

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 import torch
-from estimator_checks import seeded
+from helpers.estimators import seeded
 
 from gumbel_tutorial import estimators
 from gumbel_tutorial.estimators import ESTIMATORS

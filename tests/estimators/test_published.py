@@ -1,10 +1,10 @@
 """Figures that are known: exact ones of the binary toy, measured ones of a linear loss."""
 
 import pytest
-from estimator_checks import draws
+from helpers.estimators import draws
 
-from gumbel_tutorial.estimators.laboratory import exact_gradient, measure
-from gumbel_tutorial.estimators.problems import PROBLEMS, squared_distance
+from gumbel_tutorial.laboratory.measurement import exact_gradient, measure
+from gumbel_tutorial.laboratory.problems import PROBLEMS, squared_distance
 
 # Mean and variance of the derivative in the logit of a bit, by quadrature and enumeration, at p = 0.5, 0.8.
 TOY = [

@@ -1,0 +1,233 @@
+r"""Pathwise estimators through a relaxation: a hard or soft sample forward, a soft derivative backward."""
+
+from typing import Any
+
+import torch
+
+from gumbel_tutorial import concrete, noise
+from gumbel_tutorial import nn as torch_call
+from gumbel_tutorial.checks import (
+    check_broadcasts_to,
+    check_positive,
+    check_temperature,
+    smallest_divisor,
+)
+from gumbel_tutorial.estimators.protocol import (
+    Losses,
+    carry,
+    check_arguments,
+    draw,
+    evaluate,
+    log_prob_each,
+    soften,
+)
+
+
+def straight_through(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    temperature: Any = 1.0,
+) -> torch.Tensor:
+    r"""Estimate by $J(\pi_\tau)^\top\nabla f(z)$: the derivative of the probabilities for that of the sample.
+
+    $\pi_\tau = \mathrm{softmax}(\ell/\tau)$, $J(\pi) = \frac1\tau(\mathrm{diag}(\pi) - \pi\pi^\top)$ and
+    $z \sim \mathrm{softmax}(\ell)$.
+    Source: Bengio, Léonard and Courville (2013), section 4.
+    Biased; exact for linear f at temperature 1. Cost: one evaluation of f and of its derivative.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the sample.
+        temperature: $\tau > 0$ of the backward pass.
+
+    Returns:
+        Losses of the batch shape.
+    """
+    logits = check_arguments(logits, generator)
+    soft = soften(logits, temperature)
+    return evaluate(f, carry(draw(logits, generator), soft))
+
+
+def slope_annealed(
+    f: Losses, logits: torch.Tensor, *, generator: torch.Generator, slope: float = 1.0
+) -> torch.Tensor:
+    r"""Estimate as :func:`straight_through` with the backward pass through $\mathrm{softmax}(s\,\ell)$.
+
+    z is drawn from $\mathrm{softmax}(\ell)$ whatever s, so that the objective is that of all estimators,
+    and a larger s sharpens the backward pass alone, which adds bias. Chung, Ahn and Bengio let s grow
+    during training and sharpen both passes: multiply the logits by s for that.
+    Source: Chung, Ahn and Bengio (2017), section 3.2.
+    Biased; exact for linear f at slope 1. Cost: one evaluation of f and of its derivative.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the sample.
+        slope: s > 0.
+
+    Returns:
+        Losses of the batch shape.
+    """
+    check_positive(slope, "slope")
+    return straight_through(f, logits, generator=generator, temperature=1.0 / slope)
+
+
+def darn(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    reference: torch.Tensor | None = None,
+) -> torch.Tensor:
+    r"""Estimate by $\nabla f(z)^\top(z - \bar z)\,\nabla\log p(z)$, a baseline without its correction.
+
+    For each variable f is expanded about the sample, to first order, toward a reference point $\bar z$.
+    Source: Gregor et al. (2014), section 3, with $\bar z = \frac12$ for bits; Shekhovtsov (2023) with the
+    class probabilities, the default here. Biased; with the centre as reference exact for quadratics
+    of bits. Cost: one evaluation of f and of its derivative.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the sample.
+        reference: $\bar z$, broadcastable to ``logits``; None takes $\mathrm{softmax}(\ell)$.
+
+    Returns:
+        Losses of the batch shape.
+    """
+    logits = check_arguments(logits, generator)
+    if reference is not None:
+        check_broadcasts_to(reference, "reference", logits)
+    sample = draw(logits, generator)
+    centre = logits.softmax(-1) if reference is None else reference
+    step = (sample - centre).detach()
+    return evaluate(f, carry(sample, step * log_prob_each(logits, sample)[..., None]))
+
+
+def gumbel_softmax(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    temperature: Any = 1.0,
+) -> torch.Tensor:
+    r"""Estimate by the pathwise gradient of $f(y)$, $y = \mathrm{softmax}((\ell + G)/\tau)$.
+
+    Source: Jang, Gu and Poole (2017), equation 2; Maddison, Mnih and Teh (2017).
+    Biased; the bias vanishes as $\tau\to0$ for continuous f, while the variance grows as $1/\tau$. Cost: one
+    evaluation of f, at a relaxed sample, and of its derivative.
+
+    Args:
+        f: relaxed samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the noise.
+        temperature: $\tau > 0$.
+
+    Returns:
+        Losses at relaxed samples, of the batch shape.
+    """
+    logits = check_arguments(logits, generator)
+    return evaluate(f, _draw_relaxed(logits, temperature, False, generator))
+
+
+def straight_through_gumbel_softmax(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    temperature: Any = 1.0,
+) -> torch.Tensor:
+    r"""Estimate by $J_\tau(y)^\top\nabla f(z)$, z the one-hot vector of the relaxed sample y.
+
+    Source: Jang, Gu and Poole (2017), section 2.2.
+    Biased, also as $\tau\to0$, where its mean is that of ZGR. Cost: one evaluation of f and of its
+    derivative.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the noise.
+        temperature: $\tau > 0$.
+
+    Returns:
+        Losses of the batch shape.
+    """
+    logits = check_arguments(logits, generator)
+    return evaluate(f, _draw_relaxed(logits, temperature, True, generator))
+
+
+def _draw_relaxed(
+    logits: torch.Tensor, temperature: Any, hard: bool, generator: torch.Generator
+) -> torch.Tensor:
+    check_temperature(temperature, logits, least=smallest_divisor(logits))
+    if isinstance(temperature, torch.Tensor):
+        check_broadcasts_to(temperature, "temperature", logits)
+    return torch_call._draw(logits, temperature, hard, -1, generator)
+
+
+def decoupled_straight_through(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    forward_temperature: Any = 0.3,
+    temperature: Any = 1.0,
+) -> torch.Tensor:
+    r"""Estimate with the relaxed sample at one temperature forward and at another backward.
+
+    $J_{\tau_b}(y_b)^\top\nabla f(y_f)$ on the same noise. Source: Shah et al. (2024), arXiv:2410.13331.
+    Biased. Cost: one evaluation of f, at a relaxed sample, and of its derivative.
+
+    Args:
+        f: relaxed samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the noise.
+        forward_temperature: $\tau_f > 0$.
+        temperature: $\tau_b > 0$ of the backward pass.
+
+    Returns:
+        Losses at relaxed samples, of the batch shape.
+    """
+    logits = check_arguments(logits, generator)
+    check_temperature(forward_temperature, logits, "forward_temperature")
+    gumbels = noise.gumbel_like(logits, generator=generator)
+    forward = concrete.relax(logits, gumbels, forward_temperature).detach()
+    return evaluate(f, carry(forward, concrete.relax(logits, gumbels, temperature)))
+
+
+def gapped_straight_through(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    temperature: Any = 1.0,
+    gap: float = 1.0,
+) -> torch.Tensor:
+    r"""Estimate as :func:`straight_through_gumbel_softmax` with the noise replaced by a fixed displacement.
+
+    The drawn category is raised to the largest logit, and every other logit is lowered until it lies
+    at least ``gap`` below: $y = \mathrm{softmax}((\ell + m_1 - m_2)/\tau)$ with
+    $m_1 = (\max\ell - \ell_z)\,z$ and $m_2 = (\ell + g - \max\ell)_+ (1 - z)$, through which no derivative
+    flows.
+    Source: Fan et al. (2022), section 4.
+    Biased. Cost: one evaluation of f and of its derivative.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the sample.
+        temperature: $\tau > 0$.
+        gap: g > 0.
+
+    Returns:
+        Losses of the batch shape.
+    """
+    logits = check_arguments(logits, generator)
+    check_positive(gap, "gap")
+    sample, fixed = draw(logits, generator), logits.detach()
+    top = fixed.amax(-1, keepdim=True)
+    raised = torch.where(sample > 0, top - fixed, -(fixed + gap - top).relu())
+    return evaluate(f, carry(sample, soften(logits + raised, temperature)))

@@ -1,0 +1,60 @@
+r"""Rao-Blackwellised straight-through Gumbel-Softmax."""
+
+from typing import Any
+
+import torch
+
+from gumbel_tutorial import concrete, gumbel_max, noise
+from gumbel_tutorial.arrays import below_largest
+from gumbel_tutorial.checks import check_count, check_temperature
+from gumbel_tutorial.estimators.protocol import (
+    Losses,
+    carry,
+    check_arguments,
+    draw,
+    evaluate,
+    repeat,
+)
+
+
+def gumbel_rao(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    temperature: Any = 1.0,
+    num_inner: int = 10,
+) -> torch.Tensor:
+    r"""Estimate by $\frac1M\sum_m J_\tau(y_m)^\top\nabla f(z)$, averaged given the winner z.
+
+    $y_m = \mathrm{softmax}((\ell + G^{(m)})/\tau)$ with noise drawn given z, and held fixed in the
+    derivative; the total derivative through the conditional draw, which the paper's text suggests, is
+    another and much more biased estimator. The noise is drawn in log space, so that no logit is
+    exponentiated.
+    Source: Paulus, Maddison and Krause (2021), equation 9 and appendix A.
+    Biased, exactly as straight-through Gumbel-Softmax is; the variance falls with M. Cost: one
+    evaluation of f and of its derivative, whatever M, and M cheap softmaxes.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the noise.
+        temperature: $\tau > 0$.
+        num_inner: M, at least 1.
+
+    Returns:
+        Losses of the batch shape.
+
+    Raises:
+        ValueError: as every estimator; ``num_inner`` below 1.
+    """
+    logits = check_arguments(logits, generator)
+    num_inner = check_count(num_inner, "num_inner", 1)
+    check_temperature(temperature, logits)
+    fixed = below_largest(logits.detach())
+    sample = draw(fixed, generator)
+    index = sample.argmax(-1)
+    free = noise.gumbel_like(repeat(fixed, num_inner), generator=generator)
+    given = gumbel_max.noise_given_index(fixed, index, free)
+    relaxed = concrete.relax(logits, given, temperature).mean(0)
+    return evaluate(f, carry(sample, relaxed))

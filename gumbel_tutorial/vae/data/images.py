@@ -1,0 +1,110 @@
+"""Images to train on."""
+
+from typing import NamedTuple
+
+import torch
+
+from gumbel_tutorial.checks import check_count, check_index
+
+
+class Images(NamedTuple):
+    """Images as rows of pixels, binary or grey, and their classes."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+
+    def to(self, device: torch.device) -> "Images":
+        """Return the same images on a device."""
+        return Images(self.pixels.to(device), self.labels.to(device))
+
+
+class Splits(NamedTuple):
+    """Images to train on, to choose with, and to report on."""
+
+    train: Images
+    validation: Images
+    test: Images
+
+
+def check_labels(images: Images, num_categories: int) -> None:
+    """Require images, and for each a whole number in 0 ... K - 1."""
+    check_index(images.labels, num_categories, "labels")
+    if not 1 <= len(images.labels) == len(images.pixels):
+        raise ValueError(
+            f"labels must be one for each of at least 1 image, got {len(images.labels)} "
+            f"for {len(images.pixels)} images"
+        )
+
+
+def choose_labelled(
+    images: Images, labelled_per_class: int, *, seed: int, num_categories: int = 10
+) -> Images:
+    """Return a few images of every class, drawn without replacement; the seed decides.
+
+    Args:
+        images: to choose from, labels in 0 ... K - 1.
+        labelled_per_class: how many of each class, at least 1.
+        seed: of the draw, made on the CPU.
+        num_categories: K.
+
+    Returns:
+        The chosen images, by class.
+
+    Raises:
+        TypeError: labels that are not whole numbers.
+        ValueError: a count below 1; labels out of their range; a class has fewer images.
+    """
+    check_count(labelled_per_class, "labelled_per_class", 1)
+    check_labels(images, num_categories)
+    labels = images.labels.cpu().long()
+    least = int(labels.bincount(minlength=num_categories).min())
+    if least < labelled_per_class:
+        raise ValueError(
+            f"labelled_per_class must be at most {least}, the images of the rarest class, "
+            f"got {labelled_per_class}"
+        )
+    # A stream of its own: the order of the images begins with the seed itself.
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + 999_999)
+    order = torch.randperm(len(labels), generator=generator)
+    chosen = [
+        order[labels[order] == label][:labelled_per_class]
+        for label in range(num_categories)
+    ]
+    rows = torch.cat(chosen).to(images.labels.device)
+    return Images(images.pixels[rows], images.labels[rows])
+
+
+def digits(*, num_test: int = 297, grey: bool = False) -> tuple[Images, Images]:
+    """Return scikit-learn's handwritten digits as binary images, for training and for testing.
+
+    1797 images of 8 x 8 pixels with 17 grey levels come with the library; a pixel is set where the
+    grey level is at least half. The last ones are the test images. The images stand in the order of their
+    13 writers: of the default 297, the first 45 share a writer with the last training images, and the
+    others come from two writers of no training image.
+
+    Args:
+        num_test: how many images to hold back, between 1 and 1796.
+        grey: the grey levels themselves, divided by 16.
+
+    Returns:
+        Training and test images, pixels of shape ``(n, 64)`` in float32, labels of shape ``(n,)``.
+
+    Raises:
+        ValueError: ``num_test`` is outside its range.
+
+    Examples:
+        >>> train_images, test_images = digits()
+        >>> tuple(train_images.pixels.shape), tuple(test_images.pixels.shape)
+        ((1500, 64), (297, 64))
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    total = len(bunch.data)
+    if not 1 <= num_test < total:
+        raise ValueError(f"num_test must lie in 1 ... {total - 1}, got {num_test}")
+    levels = bunch.data / bunch.data.max()
+    pixels = torch.as_tensor(levels if grey else levels >= 0.5, dtype=torch.float32)
+    labels = torch.as_tensor(bunch.target)
+    train = Images(pixels[:-num_test], labels[:-num_test])
+    return train, Images(pixels[-num_test:], labels[-num_test:])

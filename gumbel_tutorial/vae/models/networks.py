@@ -1,0 +1,120 @@
+"""The networks that the models are made of: perceptrons, of a class or not, and convolutions."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from gumbel_tutorial.checks import check_count
+
+
+def perceptron(sizes: Sequence[int]) -> nn.Sequential:
+    """Return linear layers of the given sizes with ReLU between them and none at the end."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes[:-1]):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
+
+
+class ConditionalPerceptron(nn.Module):
+    """A perceptron of an input and a class, whose shares of the first layer are computed apart.
+
+    Args:
+        sizes: as those of :func:`perceptron`.
+        num_categories: K.
+    """
+
+    def __init__(self, sizes: Sequence[int], num_categories: int) -> None:
+        super().__init__()
+        first, *rest = sizes[1:]
+        self.inputs = nn.Linear(sizes[0], first)
+        self.classes = nn.Linear(num_categories, first, bias=False)
+        self.rest = perceptron(sizes[1:]) if rest else None
+
+    def forward(
+        self, inputs: torch.Tensor, classes: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Return outputs for one-hot or relaxed classes ``(..., K)``, or for every class.
+
+        For every class, which None stands for, the first axis of the inputs is that of the classes: K, or 1
+        where they have it in common.
+        """
+        outputs = self.inputs(inputs)
+        if classes is None:
+            # The columns of the weights, and no product with K one-hot vectors.
+            share = self.classes.weight.T.to(outputs)
+            outputs = outputs + share.unflatten(0, (-1, *[1] * (inputs.ndim - 2)))
+        else:
+            outputs = outputs + self.classes(classes)
+        return outputs if self.rest is None else self.rest(outputs.relu())
+
+    @property
+    def last(self) -> nn.Module:
+        """The layer that gives the outputs."""
+        return self.inputs if self.rest is None else self.rest[-1]
+
+
+class Convolutions(nn.Module):
+    """A classifier of square images: convolutions, a ReLU after each, and a linear layer.
+
+    Windows are 5 by 5 pixels and steps 2, so that a convolution halves the sides, rounded up. Jang, Gu and
+    Poole (2017), section 4.3, state the number of convolutions alone; windows and steps are ours.
+
+    Args:
+        num_pixels: of one image, a square number.
+        channels: of each convolution, one at least.
+        outputs: of the linear layer.
+
+    Raises:
+        ValueError: no channels, a count below 1, or pixels that make no square.
+    """
+
+    def __init__(self, num_pixels: int, channels: Sequence[int], outputs: int) -> None:
+        super().__init__()
+        check_widths(channels, "channels")
+        check_count(len(channels), "number of channels", 1)
+        self.side = math.isqrt(check_count(num_pixels, "num_pixels", 1))
+        if self.side**2 != num_pixels:
+            raise ValueError(
+                f"num_pixels must be a square number with channels, got {num_pixels}"
+            )
+        layers: list[nn.Module] = []
+        side = self.side
+        for before, after in pairwise([1, *channels]):
+            layers += [nn.Conv2d(before, after, 5, stride=2, padding=2), nn.ReLU()]
+            side = -(-side // 2)  # rounded up
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.last = nn.Linear(channels[-1] * side**2, outputs)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return outputs, ``(..., num_pixels)`` to ``(..., outputs)``."""
+        pictures = images.reshape(-1, 1, self.side, self.side)
+        outputs = self.last(self.layers(pictures))
+        return outputs.reshape(*images.shape[:-1], outputs.shape[-1])
+
+
+def widths_back(
+    hidden: Sequence[int], decoder_hidden: Sequence[int] | None
+) -> Sequence[int]:
+    """Return the widths of a decoder's hidden layers, by default the encoder's in reverse; check both."""
+    back = tuple(reversed(hidden)) if decoder_hidden is None else decoder_hidden
+    check_widths(hidden, "hidden")
+    check_widths(back, "decoder_hidden")
+    return back
+
+
+def check_widths(widths: Sequence[int], name: str) -> None:
+    """Require widths of at least 1."""
+    for size in widths:
+        check_count(size, name, 1)
+
+
+@torch.no_grad()
+def start_at_frequencies(layer: nn.Module, images: torch.Tensor) -> None:
+    """Set the biases of a linear layer to the logits of the pixels' frequencies."""
+    assert isinstance(layer, nn.Linear)
+    # A pixel that is never set counts as set in half an image.
+    frequency = (images.sum(0) + 0.5) / (len(images) + 1)
+    layer.bias.copy_(frequency.logit())

@@ -1,0 +1,1 @@
+"""A run on disk: configured, stopped at any moment, continued."""

@@ -1,0 +1,337 @@
+"""What a run computes: one configuration, from which its data, its model and its trainer are made."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import torch
+
+from gumbel_tutorial import schedules
+from gumbel_tutorial.checks import check_count, check_not_negative, check_positive
+from gumbel_tutorial.estimators.layers import Surrogates, first_weights
+from gumbel_tutorial.estimators.registry import ESTIMATORS
+from gumbel_tutorial.vae.data.binarisation import FIXED_SEED, binarise
+from gumbel_tutorial.vae.data.images import Images, Splits, choose_labelled, digits
+from gumbel_tutorial.vae.data.mnist_files import mnist
+from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE, StructuredPrediction
+from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
+from gumbel_tutorial.vae.training.sharing import Share
+from gumbel_tutorial.vae.training.trainer import Model, Recipe, Trainer
+
+Data = Literal["digits", "mnist"]
+Binarisation = Literal["fixed", "dynamic", "threshold", "grey"]
+
+ModelName = Literal["autoencoder", "structured-prediction", "semi-supervised"]
+
+# Settings that other models than these leave alone.
+_MODELS_OF: Mapping[str, tuple[ModelName, ...]] = {
+    "num_categories": ("autoencoder", "structured-prediction"),
+    "decoder_hidden": ("autoencoder", "semi-supervised"),
+    "num_layers": ("structured-prediction",),
+    "learn_prior": ("autoencoder",),
+    "channels": ("semi-supervised",),
+    "labelled_per_class": ("semi-supervised",),
+    "alpha": ("semi-supervised",),
+    "class_samples": ("semi-supervised",),
+}
+_DIGITS_VALIDATION = 200
+_NUM_PIXELS = {"digits": 64, "mnist": 784}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run computes. The same configuration on the same machine gives the same numbers.
+
+    Attributes:
+        data: scikit-learn's digits, which come with the library, or MNIST.
+        binarisation: of the grey levels: drawn once, drawn anew in every step, cut at one half, or none.
+        binarisation_seed: of pixels that are drawn once: fixed ones, and with dynamic those of the reports.
+        model: an autoencoder of categorical codes; prediction of an image's lower half from the upper one;
+            or an autoencoder of a class and a Gaussian code, which learns to classify from few labels.
+        num_latents: N, latent variables in a layer; with semi-supervised, coordinates of the Gaussian code.
+        num_categories: K, categories of each; 2 makes them bits. With semi-supervised, the 10 classes.
+        hidden: widths of the encoder's hidden layers, and of a classifier without channels; none is linear.
+        decoder_hidden: widths of the decoder's hidden layers; none is linear.
+        num_layers: stochastic layers of structured prediction.
+        learn_prior: give the autoencoder a prior of its own instead of the uniform one.
+        channels: of each convolution of a classifier, such as "16 32 64"; none makes it a perceptron.
+        labelled_per_class: labelled images of each class, with semi-supervised; the seed chooses them.
+        alpha: weight of the classifier's own loss on the labelled images.
+        class_samples: draws of class and code for each image of a step; with exact of the code alone.
+        estimator: of the gradient, by name; exact, which with semi-supervised sums over the classes,
+            reinforce, reinforce_moving_average, rloo, vimco, straight_through, slope_annealed, darn,
+            gumbel_softmax, straight_through_gumbel_softmax, decoupled_straight_through,
+            gapped_straight_through, gumbel_rao, reinmax, zgr, muprop, rebar, relax, arm, disarm,
+            or unordered_set.
+        options: of the estimator, such as "num_samples 4".
+        temperature: of the relaxation at the start.
+        final_temperature: where it stops falling.
+        anneal_rate: how fast it falls, per step: exp(-rate * step); 0 keeps it.
+        anneal_every: steps between two moves of it.
+        steps: of training.
+        batch_size: images a step, over all processes.
+        learning_rate: of Adam.
+        decay: keep the learning rate, or let it fall to zero over the second half of the steps.
+        seed: of the weights, the order of the images, and all noise.
+        bfloat16: run the networks in bfloat16.
+        compile: compile the networks first, which takes up to a minute.
+    """
+
+    data: Data = "digits"
+    binarisation: Binarisation = "fixed"
+    binarisation_seed: int = FIXED_SEED
+    model: ModelName = "autoencoder"
+    num_latents: int = 20
+    num_categories: int = 10
+    hidden: tuple[int, ...] = ()
+    decoder_hidden: tuple[int, ...] = ()
+    num_layers: int = 2
+    learn_prior: bool = False
+    channels: tuple[int, ...] = ()
+    labelled_per_class: int = 10
+    alpha: float = 1.0
+    class_samples: int = 1
+    estimator: str = "gumbel_softmax"
+    options: dict[str, float] = field(default_factory=dict)
+    temperature: float = 1.0
+    final_temperature: float = 0.5
+    anneal_rate: float = 1e-4
+    anneal_every: int = 500
+    steps: int = 5000
+    batch_size: int = 100
+    learning_rate: float = 1e-3
+    decay: Literal["none", "second-half"] = "none"
+    seed: int = 0
+    bfloat16: bool = False
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(Config).items():
+            choices = get_args(hint) if get_origin(hint) is Literal else ()
+            if choices and getattr(self, name) not in choices:
+                listed = ", ".join(choices)
+                raise ValueError(
+                    f"{name} must be one of {listed}, got {getattr(self, name)!r}"
+                )
+        if self.estimator not in ESTIMATORS:
+            known = ", ".join(ESTIMATORS)
+            raise ValueError(
+                f"estimator must be one of {known}, got {self.estimator!r}"
+            )
+        for name in ("learning_rate", "temperature", "final_temperature"):
+            check_positive(getattr(self, name), name)
+        for name in (
+            *("steps", "batch_size", "anneal_every"),
+            *("labelled_per_class", "class_samples"),
+        ):
+            check_count(getattr(self, name), name, 1)
+        self._check_schedule()
+        check_not_negative(self.alpha, "alpha")
+        check_seed(self.seed)
+        check_seed(self.binarisation_seed, "binarisation_seed")
+        self._check_used()
+
+    def _check_schedule(self) -> None:
+        check_not_negative(self.anneal_rate, "anneal_rate")
+        if self.anneal_rate > 0 and self.final_temperature > self.temperature:
+            raise ValueError(
+                f"final_temperature must be at most the temperature {self.temperature}, "
+                f"got {self.final_temperature}"
+            )
+
+    def _check_used(self) -> None:
+        """Require that what is set has a use."""
+        for own in fields(self):
+            value = getattr(self, own.name)
+            models = _MODELS_OF.get(own.name, (self.model,))
+            if self.model not in models and value != own.default:
+                raise ValueError(
+                    f"{own.name} must be {own.default} with model {self.model}, got {value}"
+                )
+        once = self.binarisation in ("fixed", "dynamic")
+        if self.binarisation_seed != FIXED_SEED and not once:
+            raise ValueError(
+                f"binarisation_seed must be {FIXED_SEED} with binarisation {self.binarisation}, "
+                f"got {self.binarisation_seed}"
+            )
+        for name in ("control", "parameters"):
+            if self.estimator == "relax" and name in self.options:
+                raise ValueError(
+                    f"options must not set the {name} of relax, got {self.options}"
+                )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the configuration in JSON's types, as a file gives it back."""
+        return json.loads(json.dumps(asdict(self)))
+
+    def check_continues(self, before: dict[str, Any]) -> None:
+        """Require the configuration that a run has had so far; only a longer run is the same run.
+
+        Raises:
+            ValueError: the fields that differ, with both values.
+        """
+        may_change = {"steps"} if self.decay == "none" else set()
+        now = self.as_json()
+        changed = [
+            f"{name} was {before.get(name)!r}, got {now[name]!r}"
+            for name in now
+            if before.get(name) != now[name] and name not in may_change
+        ]
+        if changed:
+            raise ValueError(f"configuration must not change: {'; '.join(changed)}")
+
+
+def check_seed(seed: int, name: str = "seed") -> None:
+    """Require a whole number that every generator takes."""
+    check_count(seed, name, 0)
+    if seed >= 2**31:
+        raise ValueError(f"{name} must be below 2**31, got {seed}")
+
+
+def from_json(values: dict[str, Any]) -> Config:
+    """Return the configuration that :meth:`Config.as_json` wrote."""
+    known = {field.name for field in fields(Config)}
+    if set(values) != known:
+        other = ", ".join(sorted(set(values) ^ known))
+        raise ValueError(f"configuration must have this version's fields, got {other}")
+    made: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
+    return Config(**made)
+
+
+def make_splits(config: Config, folder: Path | None, *, download: bool) -> Splits:
+    """Return the images of a run, binary as the configuration says, each split drawn by a seed of its own."""
+    if config.data == "mnist":
+        if folder is None:
+            raise ValueError("folder must be given with data mnist, got None")
+        splits = mnist(folder, download=download)
+    else:
+        train, test = digits(grey=True)
+        cut = len(train.pixels) - _DIGITS_VALIDATION
+        validation = Images(train.pixels[cut:], train.labels[cut:])
+        splits = Splits(
+            Images(train.pixels[:cut], train.labels[:cut]), validation, test
+        )
+    made = [
+        Images(_binary(images.pixels, config, number), images.labels)
+        for number, images in enumerate(splits)
+    ]
+    return Splits(*made)
+
+
+def _binary(pixels: torch.Tensor, config: Config, number: int) -> torch.Tensor:
+    how: str = config.binarisation
+    if how == "dynamic" and number > 0:
+        how = "fixed"  # what reports must not change from one report to the next
+    if how == "fixed":
+        return binarise(pixels, how, seed=config.binarisation_seed + number)
+    return pixels if how == "dynamic" else binarise(pixels, how)
+
+
+def make_model(config: Config) -> Model:
+    """Return the model of a run before it has seen an image."""
+    sizes = (_NUM_PIXELS[config.data], config.num_latents, config.num_categories)
+    model: Model
+    with first_weights(config.seed):
+        if config.model == "structured-prediction":
+            model = StructuredPrediction(
+                *sizes, num_layers=config.num_layers, hidden=config.hidden
+            )
+        elif config.model == "semi-supervised":
+            model = SemiSupervisedVAE(
+                *sizes,
+                hidden=config.hidden,
+                decoder_hidden=config.decoder_hidden,
+                channels=config.channels,
+                alpha=config.alpha,
+                class_samples=config.class_samples,
+            )
+        else:
+            model = CategoricalVAE(
+                *sizes,
+                hidden=config.hidden,
+                decoder_hidden=config.decoder_hidden,
+                learn_prior=config.learn_prior,
+            )
+    return model
+
+
+def make_trainer(
+    config: Config, images: Images, device: torch.device, share: Share
+) -> Trainer:
+    """Return the trainer of a run at its start."""
+    model = make_model(config)
+    model.start_at(images.pixels)
+    model.to(device)
+    whole = {
+        k: int(v) if float(v).is_integer() else v for k, v in config.options.items()
+    }
+    with first_weights(config.seed):
+        surrogates = Surrogates(config.estimator, model.layers, **whole).to(device)
+    if config.compile:
+        for network in model.networks:
+            # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
+            network.forward = torch.compile(network.forward)
+    recipe = Recipe(
+        temperature=make_temperature(config),
+        learning_rate=_learning_rate(config),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        draws_pixels=config.binarisation == "dynamic",
+        bfloat16=config.bfloat16,
+    )
+    generator = torch.Generator(device).manual_seed(config.seed)
+    return Trainer(
+        model,
+        surrogates,
+        images.pixels.to(device),
+        recipe,
+        generator=generator,
+        share=share,
+        labelled=_labelled(config, images, device),
+    )
+
+
+def _labelled(config: Config, images: Images, device: torch.device) -> Images | None:
+    """Return the images whose labels a run may see, if it learns from labels.
+
+    Where pixels are drawn anew in every step, those of the labelled images are drawn once all the same:
+    the protocol of Jang, Gu and Poole (2017), section 4.3.
+    """
+    if config.model != "semi-supervised":
+        return None
+    chosen = choose_labelled(images, config.labelled_per_class, seed=config.seed)
+    pixels = chosen.pixels
+    if config.binarisation == "dynamic":
+        pixels = binarise(pixels, "fixed", seed=config.seed)
+    return Images(pixels, chosen.labels).to(device)
+
+
+def make_temperature(config: Config) -> partial[float]:
+    """Return the temperature schedule of a run."""
+    if config.anneal_rate == 0:
+        return partial(schedules.constant, temperature=config.temperature)
+    return partial(
+        schedules.exponential,
+        rate=config.anneal_rate,
+        start=config.temperature,
+        floor=config.final_temperature,
+        every=config.anneal_every,
+    )
+
+
+def _learning_rate(config: Config) -> partial[float]:
+    return partial(
+        _decayed, start=config.learning_rate, steps=config.steps, decay=config.decay
+    )
+
+
+def _decayed(step: int, *, start: float, steps: int, decay: str) -> float:
+    if decay == "none":
+        return start
+    return start * min(1.0, 2 * (1 - step / steps))

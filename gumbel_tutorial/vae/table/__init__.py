@@ -1,0 +1,1 @@
+"""The published comparison, repeated: tasks, estimators, and the record of the runs."""

@@ -1,0 +1,1 @@
+"""Training: a step, a run in memory, checkpoints, evaluation."""

@@ -1,0 +1,136 @@
+"""The pictures: what is drawn equals what was given."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+
+from gumbel_tutorial.book import plots
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def heights(ax):
+    return [patch.get_height() for patch in ax.patches]
+
+
+def test_curves_draw_their_values_and_name_each_line(ax):
+    x = np.arange(5)
+    plots.curves(ax, x, {"a": x**2, "b": -x})
+    for line, expected in zip(ax.lines, (x**2, -x), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), expected)
+    assert [text.get_text().strip() for text in ax.texts] == ["a", "b"]
+    assert len({line.get_linestyle() for line in ax.lines}) == 2
+
+
+def test_curves_may_leave_the_names_to_a_legend(ax):
+    plots.curves(ax, [0, 1], {"a": [0, 1]}, labelled=False)
+    assert not ax.texts
+    assert ax.get_legend_handles_labels()[1] == ["a"]
+
+
+def test_steps_draw_every_path_and_their_mean_on_top(ax):
+    paths = np.array([[0, 1.0], [0, 0.0]])
+    plots.steps(ax, [0, 1], paths, paths.mean(0))
+    drawn = [line.get_ydata().tolist() for line in ax.lines]
+    assert drawn == [[0, 1], [0, 0], [0, 0.5]]
+
+
+def test_a_histogram_integrates_to_one_and_carries_its_density(ax, rng):
+    x = np.linspace(-6, 6, 50)
+    density = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+    plots.histogram(ax, rng.standard_normal(10_000), x, density)
+    area = sum(patch.get_height() * patch.get_width() for patch in ax.patches)
+    assert area == pytest.approx(1)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), density)
+
+
+def test_two_histograms_share_their_bins(ax, rng):
+    plots.two_histograms(ax, rng.random(1000), rng.random(1000), low=0, high=1, bins=10)
+    bars, outline = ax.patches[:-1], ax.patches[-1]
+    assert len(bars) == 10
+    assert {0.0, 1.0} <= set(outline.get_xy()[:, 0])
+
+
+def test_the_triangle_keeps_corners_and_centre():
+    np.testing.assert_allclose(plots.to_triangle(np.eye(3)), plots.CORNERS)
+    np.testing.assert_allclose(
+        plots.to_triangle(np.full(3, 1 / 3)), plots.CORNERS.mean(0)
+    )
+
+
+def test_samples_are_drawn_where_they_are_in_the_colour_of_their_winner(ax, rng):
+    relaxed = rng.dirichlet(np.ones(3), 20)
+    index = relaxed.argmax(-1)
+    plots.simplex_samples(ax, relaxed, index)
+    (points,) = ax.collections
+    np.testing.assert_allclose(points.get_offsets(), plots.to_triangle(relaxed))
+    assert len(np.unique(points.get_facecolors(), axis=0)) == len(set(index))
+
+
+def test_the_grid_lies_inside_the_simplex_and_fills_it():
+    grid = plots.simplex_grid(30)
+    assert (grid > 0).all()
+    np.testing.assert_allclose(grid.sum(-1), 1)
+    assert len(grid) == 30 * 31 / 2
+    np.testing.assert_allclose(grid.mean(0), 1 / 3)
+
+
+def test_a_density_is_shaded_with_its_values(ax):
+    grid = plots.simplex_grid(10)
+    plots.simplex_density(ax, grid, grid[:, 0], vmin=0, vmax=1)
+    np.testing.assert_array_equal(ax.collections[0].get_array(), grid[:, 0])
+
+
+def test_temperature_rows_put_the_expectation_above_the_sample():
+    figure, axes = plt.subplots(2, 2)
+    columns = {"a": ([0.5, 0.5], [1, 0]), "b": ([0.4, 0.6], [0, 1])}
+    plots.temperature_rows(axes, columns)
+    for i, (above, below) in enumerate(columns.values()):
+        assert heights(axes[0, i]) == above
+        assert heights(axes[1, i]) == below
+        assert axes[1, i].get_xlabel() == list(columns)[i]
+    plt.close(figure)
+
+
+def test_images_are_laid_out_in_rows_with_their_names(ax, rng):
+    rows = rng.random((2, 3, 4, 4))
+    plots.images(ax, rows, names=("first", "second"))
+    sheet = np.asarray(ax.images[0].get_array())
+    for i in range(2):
+        for j in range(3):
+            tile = sheet[5 * i : 5 * i + 4, 5 * j : 5 * j + 4]
+            np.testing.assert_array_equal(tile, rows[i, j])
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["first", "second"]
+
+
+def test_more_curves_than_styles_are_refused(ax):
+    x = np.arange(3)
+    plots.curves(ax, x, {str(i): x + i for i in range(6)})
+    assert len({str(line._dash_pattern) for line in ax.lines}) == 6
+    with pytest.raises(ValueError, match="ys must hold at most 6 lines, got 7"):
+        plots.curves(ax, x, {str(i): x + i for i in range(7)})
+
+
+def test_the_style_is_set():
+    with mpl.rc_context():
+        plots.use_style()
+        assert mpl.rcParams["lines.linewidth"] == 2
+
+
+def test_a_plane_holds_paths_and_named_points(ax):
+    plots.plane(ax, {"a": ([0, 1], [2, 3])}, {"b": (0.5, 4)})
+    drawn = [line.get_xydata().tolist() for line in ax.lines]
+    assert drawn == [[[0, 2], [1, 3]], [[0.5, 4]]]
+    assert [text.get_text() for text in ax.texts] == ["b"]
+    assert ax.get_legend_handles_labels()[1] == ["a"]
+    with pytest.raises(ValueError, match="paths must hold at most 6 lines, got 7"):
+        plots.plane(ax, {str(i): ([0], [i]) for i in range(7)}, {})

@@ -1,0 +1,85 @@
+"""Standard errors and tests of fit."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from gumbel_tutorial.book import statistics
+
+
+def test_the_standard_error_agrees_with_scipy(rng):
+    samples = rng.standard_normal((50, 3))
+    np.testing.assert_allclose(
+        statistics.standard_error(samples), scipy.stats.sem(samples)
+    )
+    np.testing.assert_allclose(
+        statistics.standard_error(samples, axis=1), scipy.stats.sem(samples, axis=1)
+    )
+
+
+def test_one_draw_has_no_standard_error():
+    with pytest.raises(ValueError, match="samples must hold at least two draws, got 1"):
+        statistics.standard_error([1.0])
+
+
+def test_frequencies_count_every_category():
+    assert statistics.frequencies([[0, 3], [3, 3]], 5).tolist() == [0.25, 0, 0, 0.75, 0]
+
+
+def test_an_index_beyond_the_categories_has_no_share():
+    with pytest.raises(ValueError, match=r"index must lie in 0 \.\.\. 2, got 5"):
+        statistics.frequencies([5], 3)
+
+
+def test_total_variation_is_the_largest_gap_of_any_event(rng):
+    p, q = rng.dirichlet(np.ones(4), 2)
+    events = (np.arange(16)[:, None] >> np.arange(4)) & 1
+    assert statistics.total_variation(p, q) == pytest.approx(
+        np.abs(events @ (p - q)).max()
+    )
+
+
+def test_p_values_of_the_right_law_are_uniform_and_of_a_wrong_law_are_not(rng):
+    probs = np.array([0.5, 0.3, 0.2])
+    counts = rng.multinomial(1000, probs, size=500)
+    p_values = [statistics.chi_square_p_value(row, probs) for row in counts]
+    assert scipy.stats.kstest(p_values, "uniform").pvalue > 1e-4
+    wrong = [statistics.chi_square_p_value(row, [0.4, 0.4, 0.2]) for row in counts]
+    assert np.median(wrong) < 1e-4
+
+
+def test_counts_in_an_impossible_category_are_rejected_outright():
+    assert statistics.chi_square_p_value([50, 50, 1], [0.5, 0.5, 0.0]) == 0
+    assert statistics.chi_square_p_value([50, 50, 0], [0.5, 0.5, 0.0]) == 1
+
+
+def test_a_test_without_power_is_refused():
+    with pytest.raises(
+        ValueError, match="expected at least 5 times in every category, got 1"
+    ):
+        statistics.chi_square_p_value([99, 1], [0.99, 0.01])
+
+
+@pytest.mark.parametrize("probs", [[0.3, 0.2], [0.6, 0.5], [np.nan, 0.5]])
+def test_probabilities_that_do_not_sum_to_one_are_refused(probs):
+    with pytest.raises(ValueError, match=f"probs must sum to one, got {sum(probs):g}"):
+        statistics.chi_square_p_value([60, 40], probs)
+
+
+def test_half_widths_hold_the_mean_as_often_as_they_say(rng):
+    samples = rng.normal(3.0, 2.0, size=(4000, 3))
+    for confidence, least, most in ((0.95, 0.94, 0.96), (0.5, 0.475, 0.525)):
+        widths = [statistics.half_width(row, confidence=confidence) for row in samples]
+        held = np.abs(samples.mean(1) - 3.0) < widths
+        assert least < held.mean() < most
+
+
+def test_an_interval_names_its_mean_first():
+    assert statistics.interval([1.0, 3.0], ".2f") == "2.00 ± 12.71"
+
+
+def test_half_widths_of_too_little_are_refused():
+    with pytest.raises(ValueError, match="samples must hold at least two draws, got 1"):
+        statistics.half_width([1.0])
+    with pytest.raises(ValueError, match=r"confidence must lie in \(0, 1\), got 1"):
+        statistics.half_width([1.0, 2.0], confidence=1.0)

@@ -1,0 +1,102 @@
+"""The measuring instrument, on draws whose bias and variance are known."""
+
+import pytest
+import torch
+from helpers.estimators import seeded
+
+from gumbel_tutorial import estimators
+from gumbel_tutorial.laboratory.measurement import (
+    count_evaluations,
+    exact_gradient,
+    gradients,
+    measure,
+)
+from gumbel_tutorial.laboratory.problems import PROBLEMS
+
+
+def test_known_bias_variance_error_and_cosine():
+    exact = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    shift = torch.tensor([0.5, 0.0], dtype=torch.float64)
+    noise = torch.randn(200_000, 2, dtype=torch.float64, generator=seeded())
+    measured = measure(exact + shift + noise, exact)
+    for figure, true in (
+        (measured.bias, 0.5 / 5),
+        (measured.variance, 2 / 25),
+        (measured.squared_error, (0.25 + 2) / 25),
+    ):
+        assert figure.low < true < figure.high
+        assert figure.error < 0.01
+    assert 0.9 < measured.cosine.value < 1
+    assert f"{measured.bias:.2f}" == "0.10"
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_the_intervals_cover_as_often_as_they_say(shift):
+    exact = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+    shift = torch.tensor([0.0, shift, 0.0], dtype=torch.float64)
+    spread = torch.tensor([1.0, 0.5, 0.2], dtype=torch.float64)
+    noise = torch.randn(400, 500, 3, dtype=torch.float64, generator=seeded()) * spread
+    measured = [measure(exact + shift + draws, exact) for draws in noise]
+    bias = sum(m.bias.low <= shift.norm() <= m.bias.high for m in measured)
+    variance = sum(m.variance.low <= 1.29 <= m.variance.high for m in measured)
+    assert bias >= 0.93 * 400  # the ball is conservative
+    assert 0.91 * 400 <= variance <= 0.985 * 400
+
+
+def test_an_exact_estimator_has_no_error():
+    problem = PROBLEMS["network"]
+    exact = exact_gradient(problem.f, problem.logits)
+    draws = gradients(
+        estimators.get("exact").surrogate,
+        problem.f,
+        problem.logits,
+        5,
+        generator=seeded(),
+    )
+    measured = measure(draws, exact)
+    assert measured.squared_error.value < 1e-20
+    assert abs(measured.cosine.value - 1) < 1e-12
+
+
+def test_the_exact_gradient_is_that_of_autograd_through_the_sum():
+    problem = PROBLEMS["cubic"]
+    logits = problem.logits.clone().requires_grad_()
+    (logits.softmax(-1) @ problem.f(torch.eye(4).double())).backward()
+    torch.testing.assert_close(exact_gradient(problem.f, problem.logits), logits.grad)
+
+
+def test_refusals():
+    exact = torch.tensor([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"estimates must have shape .* got \(3, 1\)"):
+        measure(torch.zeros(3, 1), exact)
+    with pytest.raises(ValueError, match="at least 2, got"):
+        measure(torch.zeros(1, 2), exact)
+    with pytest.raises(ValueError, match="gradient must not be zero, got norm 0"):
+        measure(torch.zeros(3, 2), torch.zeros(2))
+    with pytest.raises(
+        ValueError, match="num_draws must be a whole number of at least 1"
+    ):
+        gradients(
+            estimators.get("rloo").surrogate,
+            *(PROBLEMS["cubic"].f, torch.zeros(4), 0),
+            generator=seeded(),
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "slopes"),
+    [
+        ("reinforce", 1, 0),
+        ("rloo", 2, 0),
+        ("unordered_set", 2, 0),
+        ("straight_through", 1, 1),
+        ("gumbel_rao", 1, 1),
+        ("muprop", 2, 1),
+        ("rebar", 3, 2),
+        ("exact", 64, 0),
+    ],
+)
+def test_evaluations_are_those_of_the_docstring(name, values, slopes):
+    surrogate = estimators.get(name).surrogate
+    counted = count_evaluations(surrogate, PROBLEMS["network"], generator=seeded())
+    assert counted == (values, slopes)

@@ -1,0 +1,458 @@
+"""The model of few labels: bounds against sums and integrals, a draw against the sum, the wrong factor."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch.distributions import Bernoulli, Normal, kl_divergence
+
+from gumbel_tutorial import categorical, vae
+from gumbel_tutorial.estimators import ESTIMATORS
+from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.vae.data.images import Images
+
+NUM_CLASSES = 3
+
+
+@pytest.fixture
+def model():
+    """Return a model small enough to sum and to integrate over: three classes, one coordinate."""
+    torch.manual_seed(0)
+    made = vae.SemiSupervisedVAE(6, 1, NUM_CLASSES, hidden=(8,)).double()
+    # Classes that look alike would hide which of them a loss is of.
+    for network in (made.encoder, made.decoder):
+        torch.nn.init.normal_(network.classes.weight, std=2.0)
+    return made
+
+
+@pytest.fixture
+def images(torch_generator):
+    return torch.randint(2, (4, 6), generator=torch_generator).double()
+
+
+@dataclass
+class Given:
+    """Noise that is already drawn, in the place of a share that draws it."""
+
+    noise: torch.Tensor
+
+    def normal(self, shape, *, generator):
+        del generator
+        return self.noise.expand(shape)
+
+
+def one_class(index):
+    """Return an estimator whose draw is always the same class."""
+
+    def surrogate(f, logits, *, generator):
+        del generator
+        classes = torch.zeros_like(logits)
+        classes[..., index] = 1.0
+        return f(classes)
+
+    return surrogate
+
+
+def mean_over_draws(unlabelled_loss, model, images, noise):
+    """Return the mean of a one-sample loss by enumeration of the class that is drawn."""
+    probs = model.classify(images).softmax(-1)
+    losses = [
+        unlabelled_loss(images, one_class(k), generator=None, share=Given(noise))
+        for k in range(NUM_CLASSES)
+    ]
+    return (probs.T * torch.stack(losses)).sum(0)
+
+
+class WithFactor(vae.SemiSupervisedVAE):
+    """The version that is often written, with the draw weighted a second time."""
+
+    def labelled_loss(self, images, classes, noise):
+        probability = (self.classify(images).softmax(-1) * classes).sum(-1)
+        return probability * super().labelled_loss(images, classes, noise)
+
+
+def with_factor(model):
+    made = WithFactor(6, 1, NUM_CLASSES, hidden=(8,)).double()
+    made.load_state_dict(model.state_dict())
+    return made
+
+
+def test_the_labelled_loss_is_that_of_the_three_laws(model, images):
+    noise = torch.randn(4, 1).double()
+    classes = torch.eye(3).double()[torch.tensor([0, 2, 1, 2])]
+    mean, log_scale = model.encoder(images, classes).chunk(2, -1)
+    law = Normal(mean, log_scale.exp())
+    pixels = model.decoder(law.loc + law.scale * noise, classes)
+    likelihood = Bernoulli(logits=pixels).log_prob(images).sum(-1)
+    divergence = kl_divergence(law, Normal(0.0, 1.0)).sum(-1)
+    expected = -likelihood + divergence + math.log(3)
+    torch.testing.assert_close(model.labelled_loss(images, classes, noise), expected)
+
+
+def test_the_marginal_loss_is_the_sum_over_classes_less_the_entropy(model, images):
+    noise, probs = torch.randn(4, 1).double(), model.classify(images).softmax(-1)
+    expected = (probs * probs.log()).sum(-1)
+    for k in range(NUM_CLASSES):
+        classes = torch.eye(3).double()[k].expand(4, 3)
+        loss = model.labelled_loss(images, classes, noise)
+        expected = expected + probs[:, k] * loss
+    torch.testing.assert_close(model.marginal_loss(images, noise), expected)
+
+
+def test_one_draw_has_the_mean_of_the_sum_over_classes(model, images):
+    noise = torch.randn(4, 1).double()
+    mean = mean_over_draws(model.unlabelled_loss, model, images, noise)
+    torch.testing.assert_close(mean, model.marginal_loss(images, noise))
+
+
+def test_a_factor_before_the_draw_has_another_mean(model, images):
+    noise, wrong = torch.randn(4, 1).double(), with_factor(model)
+    mean = mean_over_draws(wrong.unlabelled_loss, model, images, noise)
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(mean, model.marginal_loss(images, noise))
+    # It is lower for every image: the smaller the factor, the smaller the loss it promises.
+    assert (mean < model.marginal_loss(images, noise)).all()
+
+
+def test_the_exact_estimator_sums_over_the_classes(model, images):
+    noise = torch.randn(4, 1).double()
+    (exact,) = Surrogates("exact", model.layers).at(1.0)
+    generator, parameters = torch.Generator(), list(model.parameters())
+    by_name, at_once = (
+        model.unlabelled_loss(images, way, generator=generator, share=Given(noise))
+        for way in (exact, None)
+    )
+    torch.testing.assert_close(by_name, at_once)
+    torch.testing.assert_close(at_once, model.marginal_loss(images, noise))
+    gradients = [
+        torch.autograd.grad(loss.sum(), parameters) for loss in (by_name, at_once)
+    ]
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def draw_gradients(model, name, image, count, **options):
+    """Return estimates of the gradient in the classifier's logits, one a row, and the exact one."""
+    noise = torch.tensor([0.7]).double()
+    logits = model.classify(image).detach()
+    leaf = logits.expand(count, -1).clone().requires_grad_()
+    model.classify = lambda _: leaf
+    (surrogate,) = Surrogates(name, model.layers, **options).at(1.0)
+    losses = model.unlabelled_loss(
+        image.expand(count, -1),
+        surrogate,
+        generator=torch.Generator().manual_seed(3),
+        share=Given(noise),
+    )
+    (found,) = torch.autograd.grad(losses.sum(), leaf)
+    single = logits.clone().requires_grad_()
+    model.classify = lambda _: single
+    (exact,) = torch.autograd.grad(model.marginal_loss(image, noise).sum(), single)
+    return found, exact[0]
+
+
+def z_scores(found, exact):
+    return (found.mean(0) - exact) / (found.std(0) / math.sqrt(len(found)))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("reinforce", {}),
+        ("rloo", {"num_samples": 2}),
+        ("muprop", {}),
+        ("rebar", {}),
+        ("unordered_set", {}),
+    ],
+)
+def test_unbiased_estimators_have_the_gradient_of_the_sum(name, options, model, images):
+    found, exact = draw_gradients(model, name, images[:1], 20_000, **options)
+    assert z_scores(found, exact).abs().max() < 4.5
+
+
+@pytest.mark.parametrize("name", ["gumbel_softmax", "straight_through"])
+def test_the_same_check_finds_a_bias(name, model, images):
+    found, exact = draw_gradients(model, name, images[:1], 20_000)
+    assert z_scores(found, exact).abs().max() > 10
+
+
+def test_several_draws_have_the_same_mean_and_less_variance(model, images):
+    torch.manual_seed(0)
+    several = vae.SemiSupervisedVAE(6, 1, 3, hidden=(8,), class_samples=8).double()
+    several.load_state_dict(model.state_dict())
+    rows = images[:1].expand(4_000, -1)
+    (surrogate,) = Surrogates("reinforce", model.layers).at(1.0)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        one, eight = (
+            each.unlabelled_loss(rows, surrogate, generator=generator)
+            for each in (model, several)
+        )
+    assert one.shape == eight.shape == (4_000,)
+    error = math.sqrt((one.var() + eight.var()) / 4_000)
+    assert abs(one.mean() - eight.mean()) < 4.5 * error
+    assert 6 < one.var() / eight.var() < 10.5
+
+
+def log_evidence(model, images):
+    """Return log p(x, y) by integration over the one coordinate, ``(K, batch)``."""
+    grid = torch.linspace(-8, 8, 4001).double()
+    columns = []
+    for classes in torch.eye(3).double():
+        codes = grid[:, None, None].expand(-1, len(images), 1)
+        pixels = model.decoder(codes, classes)
+        joint = Normal(0.0, 1.0).log_prob(grid)[:, None] - vae.reconstruction_loss(
+            pixels, images
+        )
+        columns.append((joint + math.log(grid[1] - grid[0])).logsumexp(0))
+    return torch.stack(columns) - math.log(3)
+
+
+def test_both_losses_bound_the_evidence(model, images, torch_generator):
+    with torch.no_grad():
+        evidence = log_evidence(model, images)
+        noise = torch.randn(5_000, 1, 1, generator=torch_generator).double()
+        for k, classes in enumerate(torch.eye(3).double()):
+            labelled = model.labelled_loss(images, classes, noise).mean(0)
+            assert (labelled > -evidence[k]).all()
+        marginal = torch.stack([model.marginal_loss(images, one) for one in noise])
+        assert (marginal.mean(0) > -evidence.logsumexp(0)).all()
+
+
+def test_the_mean_weight_is_the_evidence(model, images, torch_generator):
+    with torch.no_grad():
+        evidence = log_evidence(model, images).logsumexp(0).exp()
+        weights = model.log_weights(images, 100_000, generator=torch_generator).exp()
+    error = weights.std(0) / math.sqrt(len(weights))
+    assert ((weights.mean(0) - evidence).abs() < 4.5 * error).all()
+    # The twin: the evidence of the neighbouring image.
+    assert ((weights.mean(0) - evidence.roll(1)).abs() > 4.5 * error).any()
+
+
+def test_the_loss_is_the_bounds_and_the_classifiers_own(model, images):
+    labels, noise = torch.tensor([0, 2]), torch.randn(1).double()
+    labelled = Images(images[:2], labels)
+    model.alpha = 0.3
+    found = model.loss(
+        images,
+        [one_class(1)],
+        generator=None,
+        labelled=labelled,
+        labelled_weight=0.2,
+        share=Given(noise),
+    )
+    log_q = model.classify(images[:2]).log_softmax(-1)
+    own = -log_q[torch.arange(2), labels]
+    classes = torch.eye(3).double()[labels]
+    known = 0.2 * model.labelled_loss(images[:2], classes, noise) + 0.3 * own
+    free = model.unlabelled_loss(
+        images, one_class(1), generator=None, share=Given(noise)
+    )
+    torch.testing.assert_close(found, free + known.mean())
+
+
+def test_the_classes_share_the_images_part_of_the_first_layer(model, images):
+    seen = []
+    for network in (model.classifier[0], model.encoder.inputs):
+        network.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    model.marginal_loss(images, torch.zeros(4, 1).double())
+    assert [inputs.numel() for inputs in seen] == [4 * 6, 4 * 6]
+
+
+def taught(surrogate, num_categories):
+    """Return the model after a backward pass through what an estimator is asked for, the entropy left out."""
+    torch.manual_seed(0)
+    model = vae.SemiSupervisedVAE(6, 2, num_categories, hidden=(8,), class_samples=3)
+    images = torch.ones(5, 6)
+    losses = model.loss(images, [surrogate], generator=torch.Generator())
+    entropy = categorical.entropy(model.classify(images))
+    (losses + entropy).sum().backward()
+    return model
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "vimco"])
+def test_every_estimator_teaches_the_classifier(name):
+    num_categories = 2 if name in ("arm", "disarm") else 3
+    (surrogate,) = Surrogates(name, [(1, num_categories)]).at(1.0)
+    model = taught(surrogate, num_categories)
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+    assert model.classifier[-1].bias.grad.abs().sum() > 1e-3
+
+
+def test_the_same_check_finds_an_estimator_that_does_not():
+    model = taught(one_class(0), 3)
+    assert model.classifier[-1].bias.grad.abs().sum() < 1e-5
+
+
+def test_noise_of_another_size_is_refused(model, images):
+    with pytest.raises(ValueError, match="noise must have 1 coordinates, got shape"):
+        model.marginal_loss(images, torch.zeros(4, 2).double())
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (3, 4), (2, 3, 4)])
+def test_the_sum_takes_noise_of_more_axes_than_the_images(shape, model, images):
+    images = images[0] if shape == () else images
+    noise = torch.randn(*shape, 1).double()
+    found = model.marginal_loss(images, noise)
+    assert found.shape == shape
+    probs = model.classify(images).softmax(-1)
+    losses = [
+        model.labelled_loss(images, classes, noise) for classes in torch.eye(3).double()
+    ]
+    expected = (probs * torch.stack(losses, -1)).sum(-1)
+    entropy = -(probs * probs.log()).sum(-1)
+    torch.testing.assert_close(found, expected - entropy)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"alpha": -0.5}, "alpha must be finite and not negative, got -0.5"),
+        ({"alpha": math.inf}, "alpha must be finite and not negative, got inf"),
+        ({"class_samples": 0}, "class_samples must be a whole number of at least 1"),
+        ({"hidden": (0,)}, "hidden must be a whole number of at least 1, got 0"),
+        ({"channels": (0,)}, "channels must be a whole number of at least 1, got 0"),
+        ({"channels": (4,)}, "num_pixels must be a square number with channels, got 6"),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        vae.SemiSupervisedVAE(6, 2, 3, **settings)
+
+
+def test_logits_that_are_not_finite_stop_the_training(model, images):
+    images = images * math.inf
+    with pytest.raises(FloatingPointError, match="logits must be finite"):
+        model.classify(images)
+
+
+def test_samples_show_the_classes_by_turns(model, torch_generator):
+    with torch.no_grad():
+        pixels = model.sample(7, generator=torch_generator)
+    assert pixels.shape == (7, 6)
+    assert ((pixels > 0) & (pixels < 1)).all()
+    state = torch_generator.get_state()
+    eighth = model.sample(8, generator=torch_generator)[7]
+    # Three classes a turn: the eighth image is of the second class and the third code.
+    codes = torch.randn(3, 1, 1, generator=torch_generator.set_state(state)).double()
+    expected = model.decoder(codes[2, 0], torch.eye(3).double()[1]).sigmoid()
+    torch.testing.assert_close(eighth, expected)
+
+
+def test_linear_networks_have_no_hidden_layer():
+    model = vae.SemiSupervisedVAE(6, 2, 3, hidden=())
+    assert model.encoder.rest is model.decoder.rest is None
+    model.start_at(torch.ones(9, 6))
+    torch.testing.assert_close(
+        model.decoder.inputs.bias, torch.full((6,), 9.5 / 10).logit()
+    )
+
+
+def test_accuracy_is_the_share_of_right_classes(model, images):
+    labels = model.classify(images).argmax(-1)
+    assert vae.accuracy(model, Images(images, labels)) == 1.0
+    labels[0] = (labels[0] + 1) % 3
+    assert vae.accuracy(model, Images(images, labels)) == 0.75
+
+
+def test_labels_alone_teach_the_classifier_and_nothing_else(model, images):
+    before = {name: weights.clone() for name, weights in model.named_parameters()}
+    labelled = Images(images, torch.tensor([0, 2, 1, 2]))
+    vae.learn_labels_alone(model, labelled, steps=200, learning_rate=0.05)
+    assert vae.accuracy(model, labelled) == 1.0
+    moved = {
+        name.partition(".")[0]
+        for name, weights in model.named_parameters()
+        if not torch.equal(weights, before[name])
+    }
+    assert moved == {"classifier"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 0, "learning_rate": 0.1}, "steps must be a whole number of at le"),
+        ({"steps": 1, "learning_rate": -0.5}, "learning_rate must be positive, got -"),
+    ],
+)
+def test_a_baseline_without_a_meaning_is_refused(settings, message, model, images):
+    labelled = Images(images, torch.tensor([0, 2, 1, 2]))
+    with pytest.raises(ValueError, match=message):
+        vae.learn_labels_alone(model, labelled, **settings)
+
+
+def test_labels_are_chosen_evenly_by_the_seed():
+    train, _ = vae.digits()
+    first, again, other = (
+        vae.choose_labelled(train, 7, seed=seed) for seed in (0, 0, 1)
+    )
+    assert first.labels.tolist() == [k for k in range(10) for _ in range(7)]
+    assert torch.equal(first.pixels, again.pixels)
+    assert not torch.equal(first.pixels, other.pixels)
+    rows = {tuple(row) for row in train.pixels[train.labels == 3].tolist()}
+    assert all(tuple(row) in rows for row in first.pixels[21:28].tolist())
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (0, "labelled_per_class must be a whole number of at least 1, got 0"),
+        (1000, "labelled_per_class must be at most 14., the images of the rarest"),
+    ],
+)
+def test_labels_that_there_are_not_are_refused(count, message):
+    train, _ = vae.digits()
+    with pytest.raises(ValueError, match=message):
+        vae.choose_labelled(train, count, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([0, 1, 3], ValueError, "labels must lie in 0 ... 2, got 3"),
+        ([0, 1, -1], ValueError, "labels must lie in 0 ... 2, got -1"),
+        ([0, 1], ValueError, "labels must be one for each of at least 1 image, got 2"),
+        ([], ValueError, "labels must be one for each of at least 1 image, got 0"),
+        ([0.0, 1.0, 2.0], TypeError, "labels must have an integer dtype"),
+        ([0, 0, 1], ValueError, "labelled_per_class must be at most 0, the images of"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labels, error, message):
+    dtype = torch.long if not labels else None
+    images = Images(torch.ones(3, 6), torch.tensor(labels, dtype=dtype))
+    with pytest.raises(error, match=message):
+        vae.choose_labelled(images, 1, seed=0, num_categories=3)
+
+
+def test_labels_are_not_the_images_that_a_run_begins_with():
+    train, _ = vae.digits()
+    chosen = vae.choose_labelled(train, 10, seed=0).pixels
+    first = torch.randperm(1500, generator=torch.Generator().manual_seed(0))[:100]
+    shown = {tuple(row) for row in train.pixels[first].tolist()}
+    assert sum(tuple(row) in shown for row in chosen.tolist()) < 30
+
+
+@pytest.mark.slow
+def test_a_draw_is_ten_times_as_fast_as_a_sum_over_a_hundred_classes():
+    """A tenth of what the sum costs: far from the measured ratio, and far from none."""
+    model = vae.SemiSupervisedVAE(784, 50, 100, hidden=(512,))
+    images, generator = torch.ones(50, 784), torch.Generator()
+    (surrogate,) = Surrogates("gumbel_softmax", model.layers).at(1.0)
+
+    def drawn():
+        model.unlabelled_loss(images, surrogate, generator=generator).sum().backward()
+
+    def summed():
+        model.marginal_loss(images, torch.randn(50, 50)).sum().backward()
+
+    times = {drawn: [], summed: []}
+    for step in times:
+        step()
+    for _ in range(5):
+        for step, taken in times.items():
+            start = time.process_time()
+            step()
+            taken.append(time.process_time() - start)
+    assert min(times[summed]) > 10 * min(times[drawn])
