@@ -28,11 +28,11 @@ def time_per_estimate(batch: int, width: int) -> dict[str, float]:
 
     def estimate(name, options):
         generator = torch.Generator().manual_seed(0)
-        surrogate = estimators.get(name).prepare(**options)
+        estimator = estimators.get(name).prepare(**options)
 
         def call():
             leaf = logits.detach().requires_grad_()
-            surrogate(loss, leaf, generator=generator).sum().backward()
+            estimator(loss, leaf, generator=generator).sum().backward()
 
         return call
 

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 import torch
 from measure import interleave, record
 
-from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
 
 BATCH, PIXELS, LATENTS, HIDDEN = 100, 784, 50, (512,)
@@ -22,7 +22,7 @@ def make_steps(num_categories: int) -> dict[str, Callable[[], None]]:
     model = SemiSupervisedVAE(PIXELS, LATENTS, num_categories, hidden=HIDDEN)
     images = (torch.rand(BATCH, PIXELS) < 0.13).float()
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    (surrogate,) = Surrogates("gumbel_softmax", model.layers).at(1.0)
+    (estimator,) = EstimatorLayers("gumbel_softmax", model.layers).at(1.0)
     generator = torch.Generator().manual_seed(0)
 
     def take(loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
@@ -38,7 +38,7 @@ def make_steps(num_categories: int) -> dict[str, Callable[[], None]]:
         return model.marginal_loss(images, noise)
 
     def drawn() -> torch.Tensor:
-        return model.unlabelled_loss(images, surrogate, generator=generator)
+        return model.unlabelled_loss(images, estimator, generator=generator)
 
     def classified() -> torch.Tensor:
         return model.classify(images).logsumexp(-1)

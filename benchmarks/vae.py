@@ -7,7 +7,7 @@ import torch
 from measure import interleave, record
 from torch.nn import functional as F
 
-from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE
 from gumbel_tutorial.vae.training.trainer import Recipe, Trainer
 
@@ -47,7 +47,7 @@ def our_step(images: torch.Tensor, hidden: tuple[int, ...]):
     model = CategoricalVAE(784, 20, 10, hidden=hidden)
     trainer = Trainer(
         model,
-        Surrogates("gumbel_softmax", model.layers),
+        EstimatorLayers("gumbel_softmax", model.layers),
         images,
         Recipe(temperature=lambda _: 1.0, learning_rate=lambda _: 1e-3),
         generator=torch.Generator().manual_seed(0),

@@ -212,8 +212,8 @@ def public_functions():
             if value.__module__ == module.__name__ and not function.startswith("_"):
                 yield name, function, value
     for name, estimator in ESTIMATORS.items():
-        module = estimator.surrogate.__module__.removeprefix("gumbel_tutorial.")
-        yield module, name, estimator.surrogate
+        module = estimator.function.__module__.removeprefix("gumbel_tutorial.")
+        yield module, name, estimator.function
     for name, value in inspect.getmembers(laboratory, inspect.isfunction):
         if value.__module__.endswith("measurement") and not name.startswith("_"):
             yield "laboratory", name, value

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gumbel_tutorial import estimators
-from gumbel_tutorial.estimators.protocol import Surrogate
+from gumbel_tutorial.estimators.protocol import Estimator
 from gumbel_tutorial.estimators.score_function import MovingAverage
 
 # What follows the temperature schedule; the options of all others stay where they are.
@@ -25,7 +25,7 @@ _ANNEALED: Mapping[str, Callable[[float], dict[str, float]]] = {
 _CONTROL_WIDTH = 100
 
 
-class Surrogates(nn.Module):
+class EstimatorLayers(nn.Module):
     """One estimator, once for each stochastic layer.
 
     Moving averages and the control variate of RELAX, a network of one hidden layer, belong to a layer each,
@@ -60,13 +60,13 @@ class Surrogates(nn.Module):
         for layer, control in enumerate(controls):
             self.prepared[layer] = partial(self.prepared[layer], control=control)
 
-    def at(self, temperature: float) -> list[Surrogate]:
+    def at(self, temperature: float) -> list[Estimator]:
         """Return the estimators at a temperature of the schedule."""
         annealed = _annealed(self.name, temperature)
-        return [partial(surrogate, **annealed) for surrogate in self.prepared]
+        return [partial(estimator, **annealed) for estimator in self.prepared]
 
     def _averages(self) -> list[MovingAverage]:
-        made = [surrogate.keywords.get("baseline") for surrogate in self.prepared]
+        made = [estimator.keywords.get("baseline") for estimator in self.prepared]
         return [average for average in made if isinstance(average, MovingAverage)]
 
     def get_extra_state(self) -> torch.Tensor:

@@ -1,9 +1,9 @@
 r"""What every estimator is made of.
 
-An estimator is a function ``surrogate(f, logits, *, generator, **options) -> loss``. ``logits`` has shape
+An estimator is a function ``estimator(f, logits, *, generator, **options) -> loss``. ``logits`` has shape
 ``(..., K)``. ``f`` maps one-hot or relaxed samples of the shape of ``logits``, and of that shape with more
 leading axes, to losses; the axes of ``logits`` that its losses lack are the variables and their
-categories, the others are batch. The surrogate's value is a loss of the batch shape; its backward pass
+categories, the others are batch. The estimator's value is a loss of the batch shape; its backward pass
 gives an estimate of $\nabla_\ell\,\mathbb E[f(z)]$ with $z_n \sim \mathrm{softmax}(\ell_n)$, and the ordinary
 gradient of whatever else ``f`` closes over.
 """
@@ -25,7 +25,7 @@ from gumbel_tutorial.checks import (
 )
 
 Losses = Callable[[torch.Tensor], torch.Tensor]
-Surrogate = Callable[..., torch.Tensor]
+Estimator = Callable[..., torch.Tensor]
 
 
 def check_arguments(logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -20,7 +20,7 @@ from gumbel_tutorial.estimators.pathwise import (
     straight_through,
     straight_through_gumbel_softmax,
 )
-from gumbel_tutorial.estimators.protocol import Surrogate
+from gumbel_tutorial.estimators.protocol import Estimator
 from gumbel_tutorial.estimators.rao_blackwell import gumbel_rao
 from gumbel_tutorial.estimators.score_function import (
     MovingAverage,
@@ -34,30 +34,30 @@ from gumbel_tutorial.estimators.without_replacement import unordered_set
 
 
 @dataclass(frozen=True)
-class Estimator:
+class EstimatorInfo:
     """An estimator and what is known of it.
 
     Attributes:
-        surrogate: the function itself.
+        function: the estimator itself.
         unbiased: whether the mean of the estimate is the gradient of the expected loss.
         differentiates: whether f must be differentiable.
         relaxes: whether f sees points inside the simplex.
         state: options that must be made anew for each use, by name, and what makes them.
     """
 
-    surrogate: Surrogate
+    function: Estimator
     unbiased: bool = False
     differentiates: bool = True
     relaxes: bool = False
     state: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
     def prepare(self, **options: Any) -> partial[torch.Tensor]:
-        """Return the surrogate with its options set, and its own state where it keeps one.
+        """Return the estimator with its options set, and its own state where it keeps one.
 
         Raises:
             TypeError: an option that the estimator does not have; the message lists those that it has.
         """
-        known = list(inspect.signature(self.surrogate).parameters)[3:]
+        known = list(inspect.signature(self.function).parameters)[3:]
         for name in options:
             if name not in known:
                 listed = ", ".join(known) or "none"
@@ -65,14 +65,14 @@ class Estimator:
         made = {
             name: make() for name, make in self.state.items() if name not in options
         }
-        return partial(self.surrogate, **made, **options)
+        return partial(self.function, **made, **options)
 
 
-def _black_box(surrogate: Surrogate, **more: Any) -> Estimator:
-    return Estimator(surrogate, unbiased=True, differentiates=False, **more)
+def _black_box(function: Estimator, **more: Any) -> EstimatorInfo:
+    return EstimatorInfo(function, unbiased=True, differentiates=False, **more)
 
 
-ESTIMATORS: Mapping[str, Estimator] = {
+ESTIMATORS: Mapping[str, EstimatorInfo] = {
     "exact": _black_box(exact),
     "reinforce": _black_box(reinforce),
     "reinforce_moving_average": _black_box(
@@ -80,19 +80,21 @@ ESTIMATORS: Mapping[str, Estimator] = {
     ),
     "rloo": _black_box(rloo),
     # Unbiased for the multi-sample bound, which is another expectation.
-    "vimco": Estimator(vimco, differentiates=False),
-    "straight_through": Estimator(straight_through),
-    "slope_annealed": Estimator(slope_annealed),
-    "darn": Estimator(darn),
-    "gumbel_softmax": Estimator(gumbel_softmax, relaxes=True),
-    "straight_through_gumbel_softmax": Estimator(straight_through_gumbel_softmax),
-    "decoupled_straight_through": Estimator(decoupled_straight_through, relaxes=True),
-    "gapped_straight_through": Estimator(gapped_straight_through),
-    "gumbel_rao": Estimator(gumbel_rao),
-    "reinmax": Estimator(reinmax),
-    "zgr": Estimator(zgr),
-    "muprop": Estimator(muprop, unbiased=True, relaxes=True),
-    "rebar": Estimator(rebar, unbiased=True, relaxes=True),
+    "vimco": EstimatorInfo(vimco, differentiates=False),
+    "straight_through": EstimatorInfo(straight_through),
+    "slope_annealed": EstimatorInfo(slope_annealed),
+    "darn": EstimatorInfo(darn),
+    "gumbel_softmax": EstimatorInfo(gumbel_softmax, relaxes=True),
+    "straight_through_gumbel_softmax": EstimatorInfo(straight_through_gumbel_softmax),
+    "decoupled_straight_through": EstimatorInfo(
+        decoupled_straight_through, relaxes=True
+    ),
+    "gapped_straight_through": EstimatorInfo(gapped_straight_through),
+    "gumbel_rao": EstimatorInfo(gumbel_rao),
+    "reinmax": EstimatorInfo(reinmax),
+    "zgr": EstimatorInfo(zgr),
+    "muprop": EstimatorInfo(muprop, unbiased=True, relaxes=True),
+    "rebar": EstimatorInfo(rebar, unbiased=True, relaxes=True),
     "relax": _black_box(relax),
     "arm": _black_box(arm),
     "disarm": _black_box(disarm),
@@ -100,7 +102,7 @@ ESTIMATORS: Mapping[str, Estimator] = {
 }
 
 
-def get(name: str) -> Estimator:
+def get(name: str) -> EstimatorInfo:
     """Return the estimator of a name.
 
     Raises:

@@ -7,7 +7,7 @@ import torch
 
 from gumbel_tutorial.checks import check_count
 from gumbel_tutorial.estimators.enumeration import exact
-from gumbel_tutorial.estimators.protocol import Losses, Surrogate, repeat
+from gumbel_tutorial.estimators.protocol import Estimator, Losses, repeat
 from gumbel_tutorial.laboratory.problems import Problem
 
 # The normal quantile of a two-sided 95 % interval.
@@ -56,7 +56,7 @@ def exact_gradient(f: Losses, logits: torch.Tensor) -> torch.Tensor:
 
 
 def gradients(
-    surrogate: Surrogate,
+    estimator: Estimator,
     f: Losses,
     logits: torch.Tensor,
     num_draws: int,
@@ -66,7 +66,7 @@ def gradients(
     """Draw an estimator many times, in one batch.
 
     Args:
-        surrogate: of the protocol, options already set.
+        estimator: of the protocol, options already set.
         f: samples of one or more leading axes to losses, independent along those axes.
         logits: any shape ``(..., K)``.
         num_draws: how many estimates.
@@ -81,14 +81,14 @@ def gradients(
     num_draws = check_count(num_draws, "num_draws", 1)
     with torch.enable_grad():
         leaf = repeat(logits.detach(), num_draws).clone().requires_grad_()
-        loss = surrogate(f, leaf, generator=generator).sum()
+        loss = estimator(f, leaf, generator=generator).sum()
         # Of the leaf alone: what f closes over is not being trained here.
         (draws,) = torch.autograd.grad(loss, leaf)
     return draws
 
 
 def examine(
-    surrogate: Surrogate,
+    estimator: Estimator,
     problem: Problem,
     num_draws: int,
     *,
@@ -99,18 +99,18 @@ def examine(
     Arguments and errors are those of :func:`gradients` and :func:`measure`.
     """
     draws = gradients(
-        surrogate, problem.f, problem.logits, num_draws, generator=generator
+        estimator, problem.f, problem.logits, num_draws, generator=generator
     )
     return measure(draws, exact_gradient(problem.f, problem.logits))
 
 
 def count_evaluations(
-    surrogate: Surrogate, problem: Problem, *, generator: torch.Generator
+    estimator: Estimator, problem: Problem, *, generator: torch.Generator
 ) -> tuple[int, int]:
     """Return how often one estimate evaluates f, and how often the derivative of f in the sample.
 
     Args:
-        surrogate: of the protocol, options already set.
+        estimator: of the protocol, options already set.
         problem: its f must close over nothing that is learned.
         generator: draws the estimate.
     """
@@ -123,7 +123,7 @@ def count_evaluations(
             losses.register_hook(lambda gradient: slopes.append(gradient.numel()))
         return losses
 
-    gradients(surrogate, counted, problem.logits, 1, generator=generator)
+    gradients(estimator, counted, problem.logits, 1, generator=generator)
     return sum(values), sum(slopes)
 
 

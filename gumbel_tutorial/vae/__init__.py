@@ -1,6 +1,6 @@
 """Models with discrete codes: autoencoders, structured prediction, few labels; and their training."""
 
-from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.data.images import Images, Splits, choose_labelled, digits
 from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE, StructuredPrediction
 from gumbel_tutorial.vae.models.bounds import (
@@ -27,6 +27,7 @@ from gumbel_tutorial.vae.training.trainer import Recipe, Trainer
 
 __all__ = [
     "CategoricalVAE",
+    "EstimatorLayers",
     "Evaluation",
     "History",
     "Images",
@@ -34,7 +35,6 @@ __all__ = [
     "SemiSupervisedVAE",
     "Splits",
     "StructuredPrediction",
-    "Surrogates",
     "Trainer",
     "accuracy",
     "assess",

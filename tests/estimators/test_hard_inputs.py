@@ -249,7 +249,7 @@ def test_the_laboratory_leaves_other_gradients_alone():
     problem = PROBLEMS["cubic"]
     with torch.no_grad():
         estimates = gradients(
-            estimators.get("straight_through").surrogate,
+            estimators.get("straight_through").function,
             lambda z: weight * problem.f(z),
             problem.logits,
             7,

@@ -106,8 +106,8 @@ def test_straight_through_is_exact_for_linear_losses_alone(key, is_exact, monkey
 @pytest.mark.parametrize("name", ["reinmax", "zgr"])
 def test_reinmax_and_zgr_are_exact_for_quadratics(name, key, is_exact, monkeypatch):
     problem = PROBLEMS[key]
-    surrogate = getattr(second_order, name)
-    mean = enumerate_mean(surrogate, problem, monkeypatch, second_order)
+    estimator = getattr(second_order, name)
+    mean = enumerate_mean(estimator, problem, monkeypatch, second_order)
     difference = (mean - exact_gradient(problem.f, problem.logits)).abs().max()
     assert (difference < 1e-12) == is_exact
 
@@ -284,10 +284,10 @@ def test_a_vimco_estimate_is_its_formula():
 @pytest.mark.parametrize("name", ["gumbel_softmax", "exact"])
 def test_gradcheck_in_the_logits(name):
     problem = PROBLEMS["network"]
-    surrogate = estimators.get(name).surrogate
+    estimator = estimators.get(name).function
     logits = problem.logits.clone().requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda x: surrogate(problem.f, x, generator=seeded()), logits
+        lambda x: estimator(problem.f, x, generator=seeded()), logits
     )
 
 
@@ -296,14 +296,14 @@ def test_gradcheck_in_what_the_loss_closes_over(name):
     weights = torch.tensor([0.7, -0.4], dtype=torch.float64, requires_grad=True)
     logits = torch.tensor([[0.3, -0.2], [1.0, 0.1]], dtype=torch.float64)
     control = {"control": lambda x: x.softmax(-1)[..., 0].sum(-1)}
-    surrogate = estimators.get(name).prepare(**(control if name == "relax" else {}))
+    estimator = estimators.get(name).prepare(**(control if name == "relax" else {}))
 
     def loss(weights):
         def f(z):
             return torch.tanh(z[..., 0] @ weights) + (weights**2).sum()
 
-        if "baseline" in getattr(surrogate, "keywords", {}):
-            surrogate.keywords["baseline"].value = None
-        return surrogate(f, logits, generator=seeded())
+        if "baseline" in getattr(estimator, "keywords", {}):
+            estimator.keywords["baseline"].value = None
+        return estimator(f, logits, generator=seeded())
 
     assert torch.autograd.gradcheck(loss, weights)

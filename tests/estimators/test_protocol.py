@@ -24,7 +24,7 @@ def each(z):
     return (z @ torch.linspace(-1, 2, z.shape[-1], device=z.device).to(z)) ** 3
 
 
-def surrogate(name, f):
+def estimator(name, f):
     options = {"control": lambda x: f(x.softmax(-1))} if name == "relax" else {}
     return estimators.get(name).prepare(**options)
 
@@ -35,7 +35,7 @@ def categories(name):
 
 def gradient(name, f, logits, seed=0):
     leaf = logits.clone().requires_grad_()
-    loss = surrogate(name, f)(f, leaf, generator=seeded(seed))
+    loss = estimator(name, f)(f, leaf, generator=seeded(seed))
     loss.sum().backward()
     return loss, leaf.grad
 
@@ -105,7 +105,7 @@ def test_it_works_under_autocast(name):
 
     logits = torch.randn(6, 2, categories(name), generator=seeded()).requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = surrogate(name, f)(f, logits, generator=seeded())
+        loss = estimator(name, f)(f, logits, generator=seeded())
     loss.float().mean().backward()
     assert logits.grad.isfinite().all()
     assert network.weight.grad.abs().sum() > 0
@@ -116,7 +116,7 @@ def test_it_works_under_autocast(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_works_on_cuda(name):
     logits = torch.randn(7, 2, categories(name), device="cuda").requires_grad_()
-    loss = surrogate(name, energy)(
+    loss = estimator(name, energy)(
         energy, logits, generator=torch.Generator("cuda").manual_seed(0)
     )
     loss.sum().backward()
@@ -145,7 +145,7 @@ def test_rebar_learns_its_temperature_and_scale_by_the_variance():
     parameters = [
         torch.tensor(v, dtype=torch.float64).requires_grad_() for v in (0.3, 0.9)
     ]
-    rebar = estimators.get("rebar").surrogate
+    rebar = estimators.get("rebar").function
 
     def spread(temperature, scale):
         leaf = logits.expand(2000, 3).clone().requires_grad_()
@@ -200,7 +200,7 @@ def test_relax_learns_its_control_variate_by_the_variance(named):
                 "parameters": module.parameters(),
             }
         leaf = logits.clone().requires_grad_()
-        loss = estimators.get("relax").surrogate(
+        loss = estimators.get("relax").function(
             each, leaf, generator=seeded(), **options
         )
         loss.mean().backward()
@@ -216,7 +216,7 @@ def test_relax_learns_its_control_variate_by_the_variance(named):
 
 def test_a_control_variate_of_unnamed_parameters_is_left_as_it_is():
     module = Control(torch.zeros(3) + 0.3)
-    loss = estimators.get("relax").surrogate(
+    loss = estimators.get("relax").function(
         each,
         torch.zeros(5, 3).requires_grad_(),
         generator=seeded(),
@@ -244,7 +244,7 @@ def test_an_unknown_name_lists_the_known_ones():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_docstrings_say_source_bias_and_cost(name):
-    text = inspect.getdoc(ESTIMATORS[name].surrogate)
+    text = inspect.getdoc(ESTIMATORS[name].function)
     assert "iased" in text
     assert "Cost" in text
     assert "Source" in text or name == "exact"
@@ -268,7 +268,7 @@ BAD = [
 def test_every_estimator_refuses_bad_input_in_words(name, change, error, message):
     arguments = {"logits": torch.zeros(2), "generator": seeded()} | change
     with pytest.raises(error, match=message):
-        surrogate(name, each)(each, arguments.pop("logits"), **arguments)
+        estimator(name, each)(each, arguments.pop("logits"), **arguments)
 
 
 OPTIONS = [
@@ -306,7 +306,7 @@ OPTIONS = [
 @pytest.mark.parametrize(("name", "options", "message"), OPTIONS)
 def test_bad_options_are_refused_in_words(name, options, message):
     with pytest.raises(ValueError, match=message):
-        estimators.get(name).surrogate(
+        estimators.get(name).function(
             each, torch.zeros(3), generator=seeded(), **options
         )
 
@@ -315,18 +315,18 @@ def test_other_refusals():
     with pytest.raises(
         ValueError, match="logits must have at most 16384 states, got 59049"
     ):
-        estimators.get("exact").surrogate(
+        estimators.get("exact").function(
             lambda z: z.sum((-1, -2)), torch.zeros(10, 3), generator=seeded()
         )
     with pytest.raises(ValueError, match="logits must have 2 categories, got 3"):
-        estimators.get("disarm").surrogate(each, torch.zeros(3), generator=seeded())
+        estimators.get("disarm").function(each, torch.zeros(3), generator=seeded())
     with pytest.raises(ValueError, match="f must return losses of the leading shape"):
-        estimators.get("reinforce").surrogate(
+        estimators.get("reinforce").function(
             lambda z: z.sum((0, -1)), torch.zeros(4, 5, 3), generator=seeded()
         )
     with pytest.raises(ValueError, match=r"decay must lie in \(0, 1\), got 1.0"):
         MovingAverage(1.0)
     with pytest.raises(TypeError, match="baseline must be a MovingAverage, got float"):
-        estimators.get("reinforce_moving_average").surrogate(
+        estimators.get("reinforce_moving_average").function(
             each, torch.zeros(3), generator=seeded(), baseline=0.5
         )

@@ -17,9 +17,9 @@ def seeded(seed=0):
 
 def draws(name, problem, count=200_000, seed=0, **options):
     """Return estimates of the gradient of a problem by a named estimator."""
-    surrogate = estimators.get(name).prepare(**options)
+    estimator = estimators.get(name).prepare(**options)
     return gradients(
-        surrogate, problem.f, problem.logits, count, generator=seeded(seed)
+        estimator, problem.f, problem.logits, count, generator=seeded(seed)
     )
 
 
@@ -31,7 +31,7 @@ def mean_p_value(estimates, gradient):
     return min(1.0, gradient.numel() * math.erfc(score / math.sqrt(2)))
 
 
-def enumerate_mean(surrogate, problem, monkeypatch, module):
+def enumerate_mean(estimator, problem, monkeypatch, module):
     """Return the mean of an estimator that only draws z, over all z."""
     logits = problem.logits
     estimates = []
@@ -40,6 +40,6 @@ def enumerate_mean(surrogate, problem, monkeypatch, module):
             module, "draw", lambda given, _, z=state: z.expand_as(given)
         )
         estimates.append(
-            gradients(surrogate, problem.f, logits, 1, generator=seeded())[0]
+            gradients(estimator, problem.f, logits, 1, generator=seeded())[0]
         )
     return logits.softmax(-1) @ torch.stack(estimates)

@@ -47,7 +47,7 @@ def test_an_exact_estimator_has_no_error():
     problem = PROBLEMS["network"]
     exact = exact_gradient(problem.f, problem.logits)
     draws = gradients(
-        estimators.get("exact").surrogate,
+        estimators.get("exact").function,
         problem.f,
         problem.logits,
         5,
@@ -77,7 +77,7 @@ def test_refusals():
         ValueError, match="num_draws must be a whole number of at least 1"
     ):
         gradients(
-            estimators.get("rloo").surrogate,
+            estimators.get("rloo").function,
             *(PROBLEMS["cubic"].f, torch.zeros(4), 0),
             generator=seeded(),
         )
@@ -97,6 +97,6 @@ def test_refusals():
     ],
 )
 def test_evaluations_are_those_of_the_docstring(name, values, slopes):
-    surrogate = estimators.get(name).surrogate
-    counted = count_evaluations(surrogate, PROBLEMS["network"], generator=seeded())
+    estimator = estimators.get(name).function
+    counted = count_evaluations(estimator, PROBLEMS["network"], generator=seeded())
     assert counted == (values, slopes)

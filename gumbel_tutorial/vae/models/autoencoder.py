@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gumbel_tutorial.checks import check_count
-from gumbel_tutorial.estimators.protocol import Losses, Surrogate
+from gumbel_tutorial.estimators.protocol import Estimator, Losses
 from gumbel_tutorial.vae.models.bounds import (
     categorical_kl,
     plug_in_kl,
@@ -84,7 +84,7 @@ class CategoricalVAE(nn.Module):
     def loss(
         self,
         images: torch.Tensor,
-        surrogates: Sequence[Surrogate],
+        estimators: Sequence[Estimator],
         *,
         generator: torch.Generator,
         analytic: bool = True,
@@ -93,7 +93,7 @@ class CategoricalVAE(nn.Module):
 
         Args:
             images: shape ``(batch, num_pixels)``.
-            surrogates: one estimator, its options set.
+            estimators: one estimator, its options set.
             generator: draws the codes.
             analytic: the exact divergence. Otherwise the plug-in at the codes goes through the estimator,
                 as one that minimises a multi-sample bound needs it.
@@ -110,10 +110,10 @@ class CategoricalVAE(nn.Module):
         def negative_log_weight(codes: torch.Tensor) -> torch.Tensor:
             return reconstruction(codes) + plug_in_kl(codes, logits, self.prior_logits)
 
-        (surrogate,) = surrogates
+        (estimator,) = estimators
         if not analytic:
-            return surrogate(negative_log_weight, logits, generator=generator)
-        losses = surrogate(reconstruction, logits, generator=generator)
+            return estimator(negative_log_weight, logits, generator=generator)
+        losses = estimator(reconstruction, logits, generator=generator)
         return losses + categorical_kl(logits, self.prior_logits)
 
     def log_weights(
@@ -192,7 +192,7 @@ class StructuredPrediction(nn.Module):
     def loss(
         self,
         images: torch.Tensor,
-        surrogates: Sequence[Surrogate],
+        estimators: Sequence[Estimator],
         *,
         generator: torch.Generator,
         analytic: bool = True,
@@ -210,7 +210,7 @@ class StructuredPrediction(nn.Module):
             logits = as_logits(self.maps[depth](inputs), self.num_categories)
             check_finite(logits)
             rest: Losses = lambda codes: below(depth + 1, as_inputs(codes))  # noqa: E731
-            return surrogates[depth](rest, logits, generator=generator)
+            return estimators[depth](rest, logits, generator=generator)
 
         return below(0, upper)
 

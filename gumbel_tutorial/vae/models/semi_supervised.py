@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from gumbel_tutorial import categorical
 from gumbel_tutorial.arrays import widen
 from gumbel_tutorial.checks import check_count, check_not_negative, check_positive
-from gumbel_tutorial.estimators.protocol import Surrogate
+from gumbel_tutorial.estimators.protocol import Estimator
 from gumbel_tutorial.vae.data.images import Images
 from gumbel_tutorial.vae.models.autoencoder import check_finite, check_sizes
 from gumbel_tutorial.vae.models.bounds import plug_in_kl, reconstruction_loss
@@ -166,7 +166,7 @@ class SemiSupervisedVAE(nn.Module):
     def unlabelled_loss(
         self,
         images: torch.Tensor,
-        surrogate: Surrogate | None,
+        estimator: Estimator | None,
         *,
         generator: torch.Generator,
         share: Share = _ALONE,
@@ -179,7 +179,7 @@ class SemiSupervisedVAE(nn.Module):
 
         Args:
             images: shape ``(batch, num_pixels)``.
-            surrogate: an estimator, its options set; None sums over the classes, by :meth:`marginal_loss`.
+            estimator: an estimator, its options set; None sums over the classes, by :meth:`marginal_loss`.
             generator: draws classes and codes.
             share: this process's part of the batch.
 
@@ -188,7 +188,7 @@ class SemiSupervisedVAE(nn.Module):
         """
         shape = (self.class_samples, len(images), self.num_latents)
         noise = share.normal(shape, generator=generator)
-        if surrogate is None:
+        if estimator is None:
             return self.marginal_loss(images, noise).mean(0)
         logits = self.classify(images)
 
@@ -197,13 +197,13 @@ class SemiSupervisedVAE(nn.Module):
 
         # The class is one variable: (samples, batch, 1, K).
         repeated = logits.unsqueeze(-2).expand(self.class_samples, -1, -1, -1)
-        drawn = surrogate(losses, repeated, generator=generator).mean(0)
+        drawn = estimator(losses, repeated, generator=generator).mean(0)
         return drawn - categorical.entropy(logits)
 
     def loss(
         self,
         images: torch.Tensor,
-        surrogates: Sequence[Surrogate | None],
+        estimators: Sequence[Estimator | None],
         *,
         generator: torch.Generator,
         labelled: Images | None = None,
@@ -220,7 +220,7 @@ class SemiSupervisedVAE(nn.Module):
 
         Args:
             images: used without their classes, shape ``(batch, num_pixels)``.
-            surrogates: one estimator, its options set, not that of a multi-sample bound; None sums over the
+            estimators: one estimator, its options set, not that of a multi-sample bound; None sums over the
                 classes.
             generator: draws classes and codes.
             labelled: M images with their classes; None leaves their mean out.
@@ -233,9 +233,9 @@ class SemiSupervisedVAE(nn.Module):
         Raises:
             FloatingPointError: the classifier's logits are not finite.
         """
-        (surrogate,) = surrogates
+        (estimator,) = estimators
         losses = self.unlabelled_loss(
-            images, surrogate, generator=generator, share=share
+            images, estimator, generator=generator, share=share
         )
         if labelled is None:
             return losses

@@ -11,7 +11,7 @@ import torch
 
 from gumbel_tutorial import schedules
 from gumbel_tutorial.checks import check_count, check_not_negative, check_positive
-from gumbel_tutorial.estimators.layers import Surrogates, first_weights
+from gumbel_tutorial.estimators.layers import EstimatorLayers, first_weights
 from gumbel_tutorial.estimators.registry import ESTIMATORS
 from gumbel_tutorial.vae.data.binarisation import FIXED_SEED, binarise
 from gumbel_tutorial.vae.data.images import Images, Splits, choose_labelled, digits
@@ -272,7 +272,7 @@ def make_trainer(
         k: int(v) if float(v).is_integer() else v for k, v in config.options.items()
     }
     with first_weights(config.seed):
-        surrogates = Surrogates(config.estimator, model.layers, **whole).to(device)
+        estimators = EstimatorLayers(config.estimator, model.layers, **whole).to(device)
     if config.compile:
         for network in model.networks:
             # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
@@ -288,7 +288,7 @@ def make_trainer(
     generator = torch.Generator(device).manual_seed(config.seed)
     return Trainer(
         model,
-        surrogates,
+        estimators,
         images.pixels.to(device),
         recipe,
         generator=generator,

@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from gumbel_tutorial.checks import check_count
-from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.data.images import Images
 from gumbel_tutorial.vae.models.bounds import multi_sample_bound
 from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE, accuracy
@@ -101,8 +101,8 @@ def relaxed_loss(
     generator: torch.Generator,
 ) -> float:
     """Return the training objective at relaxed codes, one an image; no bound."""
-    surrogates = Surrogates("gumbel_softmax", model.layers).at(temperature)
-    return model.loss(images, surrogates, generator=generator).mean().item()
+    estimators = EstimatorLayers("gumbel_softmax", model.layers).at(temperature)
+    return model.loss(images, estimators, generator=generator).mean().item()
 
 
 @torch.no_grad()
@@ -110,5 +110,5 @@ def discrete_loss(
     model: Model, images: torch.Tensor, *, generator: torch.Generator
 ) -> float:
     """Return the one-sample negative bound at discrete codes, one an image, with the exact divergence."""
-    surrogates = Surrogates("reinforce", model.layers).at(1.0)
-    return model.loss(images, surrogates, generator=generator).mean().item()
+    estimators = EstimatorLayers("reinforce", model.layers).at(1.0)
+    return model.loss(images, estimators, generator=generator).mean().item()

@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from gumbel_tutorial.checks import check_count, check_positive
-from gumbel_tutorial.estimators.layers import Surrogates, first_weights
+from gumbel_tutorial.estimators.layers import EstimatorLayers, first_weights
 from gumbel_tutorial.vae.training.evaluation import discrete_loss, relaxed_loss
 from gumbel_tutorial.vae.training.trainer import Model, Recipe, Schedule, Trainer
 
@@ -69,10 +69,10 @@ def train(
     own.manual_seed(_draw_seed(generator))
     # Only RELAX has weights to draw.
     with first_weights(_draw_seed(generator) if estimator == "relax" else 0):
-        surrogates = Surrogates(estimator, model.layers, **(options or {}))
+        estimators = EstimatorLayers(estimator, model.layers, **(options or {}))
     trainer = Trainer(
         model,
-        surrogates.to(images.device),
+        estimators.to(images.device),
         images,
         Recipe(temperature, lambda _: learning_rate, batch_size, seed),
         generator=generator,

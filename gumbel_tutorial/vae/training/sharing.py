@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed
 
-from gumbel_tutorial.estimators.protocol import Losses, Surrogate
+from gumbel_tutorial.estimators.protocol import Estimator, Losses
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Share:
         torch.distributed.all_reduce(flags)
         return flags.item() > 0
 
-    def spread(self, surrogate: Surrogate) -> Surrogate:
+    def spread(self, estimator: Estimator) -> Estimator:
         """Return an estimator for this process's rows ``(rows, N, K)`` that acts on the whole batch.
 
         Rows of other processes are zero logits; their losses come from those processes, as numbers.
         """
         if self.count == 1:
-            return surrogate
+            return estimator
 
         def shared(
             f: Losses, logits: torch.Tensor, *, generator: torch.Generator
@@ -87,7 +87,7 @@ class Share:
 
             whole = [torch.zeros_like(logits)] * self.count
             whole[self.rank] = logits
-            loss = surrogate(losses, torch.cat(whole, -3), generator=generator)
+            loss = estimator(losses, torch.cat(whole, -3), generator=generator)
             return loss[..., own]
 
         return shared

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gumbel_tutorial.checks import check_count
-from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.data.binarisation import dynamic
 from gumbel_tutorial.vae.data.images import Images, check_labels
 from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE, StructuredPrediction
@@ -60,7 +60,7 @@ class Trainer:
 
     Args:
         model: is trained in place.
-        surrogates: the estimator of its layers.
+        estimators: the estimator of its layers.
         images: pixels, shape ``(n, num_pixels)``, on the device of the model.
         recipe: how.
         generator: on that device; draws codes, and pixels where the recipe says so.
@@ -77,7 +77,7 @@ class Trainer:
     def __init__(
         self,
         model: Model,
-        surrogates: Surrogates,
+        estimators: EstimatorLayers,
         images: torch.Tensor,
         recipe: Recipe,
         *,
@@ -87,22 +87,22 @@ class Trainer:
     ) -> None:
         self.share = Share(0, 1) if share is None else share
         check_count(recipe.batch_size, "batch_size", 1)
-        self.share.check(recipe.batch_size, surrogates.name)
+        self.share.check(recipe.batch_size, estimators.name)
         if recipe.batch_size > len(images):
             size = recipe.batch_size
             raise ValueError(
                 f"batch_size must be at most {len(images)} images, got {size}"
             )
-        _check_labelled(model, surrogates, labelled)
-        self.model, self.surrogates = model, surrogates
+        _check_labelled(model, estimators, labelled)
+        self.model, self.estimators = model, estimators
         self.images, self.recipe, self.generator = images, recipe, generator
         self.labelled = labelled
         # Labelled images count as they would in a mean over all images, however often a step shows them.
         weight = len(labelled.labels) / len(images) if labelled is not None else 0.0
-        self.objective: nn.Module = _Objective(model, surrogates, self.share, weight)
+        self.objective: nn.Module = _Objective(model, estimators, self.share, weight)
         if self.share.count > 1:
             self.objective = DistributedDataParallel(self.objective)
-        parameters = [*model.parameters(), *surrogates.parameters()]
+        parameters = [*model.parameters(), *estimators.parameters()]
         self.optimizer = torch.optim.Adam(parameters, fused=True)
         self.step = 0
         # Counters must not meet: the seeds of neighbouring runs stay apart, and those of the labels too.
@@ -170,7 +170,7 @@ class Trainer:
         """Return everything that the rest of the run depends on, tensors by name, as copies."""
         tensors = {"step": torch.tensor(self.step)}
         tensors["generator"] = self.generator.get_state()
-        for prefix, module in (("model", self.model), ("surrogates", self.surrogates)):
+        for prefix, module in (("model", self.model), ("estimators", self.estimators)):
             for name, value in module.state_dict().items():
                 tensors[f"{prefix}.{name}"] = value.clone()
         # A parameter that has had no gradient has the moments that Adam begins with.
@@ -199,7 +199,7 @@ class Trainer:
                 f"state must be that of this model, got {reason}"
             ) from error
         self.model.load_state_dict(parts["model"])
-        self.surrogates.load_state_dict(parts["surrogates"])
+        self.estimators.load_state_dict(parts["estimators"])
         self._load_optimizer(parts.get("optimizer", {}))
         self.step = int(parts["step"][""])
 
@@ -241,7 +241,7 @@ class Trainer:
 
 
 def _check_labelled(
-    model: Model, surrogates: Surrogates, labelled: Images | None
+    model: Model, estimators: EstimatorLayers, labelled: Images | None
 ) -> None:
     """Require labels where a model learns from them, and an estimator that learns with them."""
     if not isinstance(model, SemiSupervisedVAE):
@@ -255,9 +255,9 @@ def _check_labelled(
             "labelled must be given with the semi-supervised model, got None"
         )
     check_labels(labelled, model.num_categories)
-    if surrogates.multi_sample:
+    if estimators.multi_sample:
         raise ValueError(
-            f"estimator must be of a one-sample bound with labels, got {surrogates.name}"
+            f"estimator must be of a one-sample bound with labels, got {estimators.name}"
         )
 
 
@@ -296,10 +296,10 @@ class _Objective(nn.Module):
     """A model's loss as a module, so that processes can share its gradient."""
 
     def __init__(
-        self, model: Model, surrogates: Surrogates, share: Share, weight: float
+        self, model: Model, estimators: EstimatorLayers, share: Share, weight: float
     ) -> None:
         super().__init__()
-        self.model, self.surrogates, self.share = model, surrogates, share
+        self.model, self.estimators, self.share = model, estimators, share
         self.labelled_weight = weight
 
     def forward(
@@ -310,12 +310,12 @@ class _Objective(nn.Module):
         labelled: Images | None,
     ) -> torch.Tensor:
         """Return this process's losses, shape ``(batch / processes,)``."""
-        surrogates = [self.share.spread(s) for s in self.surrogates.at(temperature)]
+        estimators = [self.share.spread(s) for s in self.estimators.at(temperature)]
         if isinstance(self.model, SemiSupervisedVAE):
             return self.model.loss(
                 images,
                 # Its own sum over the classes shares more than that of the estimator.
-                [None] if self.surrogates.name == "exact" else surrogates,
+                [None] if self.estimators.name == "exact" else estimators,
                 generator=generator,
                 labelled=labelled,
                 labelled_weight=self.labelled_weight,
@@ -323,7 +323,7 @@ class _Objective(nn.Module):
             )
         return self.model.loss(
             images,
-            surrogates,
+            estimators,
             generator=generator,
-            analytic=not self.surrogates.multi_sample,
+            analytic=not self.estimators.multi_sample,
         )

@@ -9,7 +9,7 @@ import torch
 
 from gumbel_tutorial import vae
 from gumbel_tutorial.estimators import get
-from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.models.codes import as_inputs, as_logits, draw_codes
 
 
@@ -94,10 +94,10 @@ def test_nested_estimators_are_unbiased_in_both_layers(name):
     exact = torch.autograd.grad(loss, list(model.parameters()))
     count, chunks = 4000, 15
     generator = torch.Generator().manual_seed(2)
-    surrogates = Surrogates(name, model.layers).at(1.0)
+    estimators = EstimatorLayers(name, model.layers).at(1.0)
     estimates = []
     for _ in range(chunks):
-        losses = model.loss(image.expand(count, 4), surrogates, generator=generator)
+        losses = model.loss(image.expand(count, 4), estimators, generator=generator)
         estimates.append(torch.autograd.grad(losses.mean(), list(model.parameters())))
     for number, gradient in enumerate(exact):
         drawn = torch.stack([estimate[number] for estimate in estimates])
@@ -182,10 +182,10 @@ def test_a_multi_sample_estimator_takes_the_divergence_in():
     torch.manual_seed(0)
     model = vae.CategoricalVAE(6, 2, 3, hidden=())
     images = (torch.rand(2000, 6) < 0.5).float()
-    surrogate = get("vimco").prepare(num_samples=5)
+    estimator = get("vimco").prepare(num_samples=5)
     seeds = [torch.Generator().manual_seed(s) for s in (1, 2)]
     with torch.no_grad():
-        bound = model.loss(images, [surrogate], generator=seeds[0], analytic=False)
+        bound = model.loss(images, [estimator], generator=seeds[0], analytic=False)
         weights = model.log_weights(images, 5, generator=seeds[1])
     other = math.log(5) - weights.logsumexp(0)
     error = (bound.var() + other.var()).sqrt() / math.sqrt(2000)
@@ -207,13 +207,13 @@ def test_refusals():
 
 def test_estimators_that_a_model_cannot_have_are_refused():
     with pytest.raises(ValueError, match="estimator must not be vimco with several"):
-        Surrogates("vimco", [(2, 3), (2, 3)])
-    assert Surrogates("vimco", [(2, 3)]).multi_sample
+        EstimatorLayers("vimco", [(2, 3), (2, 3)])
+    assert EstimatorLayers("vimco", [(2, 3)]).multi_sample
     for name in ("arm", "disarm"):
         with pytest.raises(
             ValueError, match=f"num_categories must be 2 with {name}, got 3"
         ):
-            Surrogates(name, [(2, 3)])
+            EstimatorLayers(name, [(2, 3)])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from gumbel_tutorial import categorical, vae
 from gumbel_tutorial.estimators import ESTIMATORS
-from gumbel_tutorial.estimators.layers import Surrogates
+from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.data.images import Images
 
 NUM_CLASSES = 3
@@ -46,13 +46,13 @@ class Given:
 def one_class(index):
     """Return an estimator whose draw is always the same class."""
 
-    def surrogate(f, logits, *, generator):
+    def estimator(f, logits, *, generator):
         del generator
         classes = torch.zeros_like(logits)
         classes[..., index] = 1.0
         return f(classes)
 
-    return surrogate
+    return estimator
 
 
 def mean_over_draws(unlabelled_loss, model, images, noise):
@@ -118,7 +118,7 @@ def test_a_factor_before_the_draw_has_another_mean(model, images):
 
 def test_the_exact_estimator_sums_over_the_classes(model, images):
     noise = torch.randn(4, 1).double()
-    (exact,) = Surrogates("exact", model.layers).at(1.0)
+    (exact,) = EstimatorLayers("exact", model.layers).at(1.0)
     generator, parameters = torch.Generator(), list(model.parameters())
     by_name, at_once = (
         model.unlabelled_loss(images, way, generator=generator, share=Given(noise))
@@ -139,10 +139,10 @@ def draw_gradients(model, name, image, count, **options):
     logits = model.classify(image).detach()
     leaf = logits.expand(count, -1).clone().requires_grad_()
     model.classify = lambda _: leaf
-    (surrogate,) = Surrogates(name, model.layers, **options).at(1.0)
+    (estimator,) = EstimatorLayers(name, model.layers, **options).at(1.0)
     losses = model.unlabelled_loss(
         image.expand(count, -1),
-        surrogate,
+        estimator,
         generator=torch.Generator().manual_seed(3),
         share=Given(noise),
     )
@@ -183,11 +183,11 @@ def test_several_draws_have_the_same_mean_and_less_variance(model, images):
     several = vae.SemiSupervisedVAE(6, 1, 3, hidden=(8,), class_samples=8).double()
     several.load_state_dict(model.state_dict())
     rows = images[:1].expand(4_000, -1)
-    (surrogate,) = Surrogates("reinforce", model.layers).at(1.0)
+    (estimator,) = EstimatorLayers("reinforce", model.layers).at(1.0)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         one, eight = (
-            each.unlabelled_loss(rows, surrogate, generator=generator)
+            each.unlabelled_loss(rows, estimator, generator=generator)
             for each in (model, several)
         )
     assert one.shape == eight.shape == (4_000,)
@@ -261,12 +261,12 @@ def test_the_classes_share_the_images_part_of_the_first_layer(model, images):
     assert [inputs.numel() for inputs in seen] == [4 * 6, 4 * 6]
 
 
-def taught(surrogate, num_categories):
+def taught(estimator, num_categories):
     """Return the model after a backward pass through what an estimator is asked for, the entropy left out."""
     torch.manual_seed(0)
     model = vae.SemiSupervisedVAE(6, 2, num_categories, hidden=(8,), class_samples=3)
     images = torch.ones(5, 6)
-    losses = model.loss(images, [surrogate], generator=torch.Generator())
+    losses = model.loss(images, [estimator], generator=torch.Generator())
     entropy = categorical.entropy(model.classify(images))
     (losses + entropy).sum().backward()
     return model
@@ -275,8 +275,8 @@ def taught(surrogate, num_categories):
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "vimco"])
 def test_every_estimator_teaches_the_classifier(name):
     num_categories = 2 if name in ("arm", "disarm") else 3
-    (surrogate,) = Surrogates(name, [(1, num_categories)]).at(1.0)
-    model = taught(surrogate, num_categories)
+    (estimator,) = EstimatorLayers(name, [(1, num_categories)]).at(1.0)
+    model = taught(estimator, num_categories)
     assert all(p.grad.isfinite().all() for p in model.parameters())
     assert model.classifier[-1].bias.grad.abs().sum() > 1e-3
 
@@ -439,10 +439,10 @@ def test_a_draw_is_ten_times_as_fast_as_a_sum_over_a_hundred_classes():
     """A tenth of what the sum costs: far from the measured ratio, and far from none."""
     model = vae.SemiSupervisedVAE(784, 50, 100, hidden=(512,))
     images, generator = torch.ones(50, 784), torch.Generator()
-    (surrogate,) = Surrogates("gumbel_softmax", model.layers).at(1.0)
+    (estimator,) = EstimatorLayers("gumbel_softmax", model.layers).at(1.0)
 
     def drawn():
-        model.unlabelled_loss(images, surrogate, generator=generator).sum().backward()
+        model.unlabelled_loss(images, estimator, generator=generator).sum().backward()
 
     def summed():
         model.marginal_loss(images, torch.randn(50, 50)).sum().backward()

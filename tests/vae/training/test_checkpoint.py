@@ -12,7 +12,7 @@ STATE = {
     "step": torch.tensor(7),
     "generator": torch.Generator().get_state(),
     "model.weight": torch.randn(3, 4, generator=torch.Generator().manual_seed(0)),
-    "surrogates._extra_state": torch.tensor([torch.nan], dtype=torch.float64),
+    "estimators._extra_state": torch.tensor([torch.nan], dtype=torch.float64),
     "model.nothing": torch.zeros(0),
 }
 CONFIG = {"estimator": "rloo", "hidden": [3, 4], "options": {"num_samples": 2.0}}

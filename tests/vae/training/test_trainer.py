@@ -14,6 +14,7 @@ from torch._dynamo.utils import counters
 
 from gumbel_tutorial import vae
 from gumbel_tutorial.estimators import ESTIMATORS
+from gumbel_tutorial.vae.data.binarisation import FIXED_SEED
 from gumbel_tutorial.vae.runs.config import Config, make_splits, make_trainer
 from gumbel_tutorial.vae.training.sharing import Share
 
@@ -221,7 +222,7 @@ def few_labels(digits, count, **settings):
     whole = trainer(digits, **CLASSES, **settings)
     labelled = vae.Images(digits.pixels[:count], digits.labels[:count])
     return vae.Trainer(
-        *(whole.model, whole.surrogates, whole.images, whole.recipe),
+        *(whole.model, whole.estimators, whole.images, whole.recipe),
         generator=whole.generator,
         labelled=labelled,
     )
@@ -247,7 +248,7 @@ def test_labelled_images_count_as_in_a_mean_over_all(digits):
 def test_the_pixels_drawn_once_have_a_seed_that_a_run_records(binarisation):
     settings = {"binarisation": binarisation}
     one, other = (Config(**settings, **seed) for seed in ({}, {"binarisation_seed": 3}))
-    assert one.as_json()["binarisation_seed"] == vae.binarise.FIXED_SEED
+    assert one.as_json()["binarisation_seed"] == FIXED_SEED
     for split, (first, second) in enumerate(
         zip(*(make_splits(c, None, download=False) for c in (one, other)), strict=True)
     ):
@@ -279,10 +280,10 @@ def test_labels_where_they_have_no_use_are_refused(
 ):
     settings = CLASSES if model == "semi-supervised" else {}
     run = trainer(digits, **settings)
-    surrogates = vae.Surrogates(estimator, run.model.layers)
+    estimators = vae.EstimatorLayers(estimator, run.model.layers)
     with pytest.raises(ValueError, match=message):
         vae.Trainer(
-            *(run.model, surrogates, run.images, run.recipe),
+            *(run.model, estimators, run.images, run.recipe),
             generator=seeded(),
             labelled=digits if labelled else None,
         )
@@ -293,7 +294,7 @@ def test_labels_out_of_their_range_are_refused(digits):
     bad = vae.Images(digits.pixels, digits.labels + 1)
     with pytest.raises(ValueError, match="labels must lie in 0 ... 9, got 10"):
         vae.Trainer(
-            *(run.model, run.surrogates, run.images, run.recipe),
+            *(run.model, run.estimators, run.images, run.recipe),
             generator=seeded(),
             labelled=bad,
         )
@@ -320,8 +321,8 @@ def test_options_that_an_estimator_lacks_are_refused(digits):
     ],
 )
 def test_the_schedule_sets_what_options_may_not(name, option, digits):
-    (surrogate,) = trainer(digits, estimator=name).surrogates.at(0.25)
-    assert surrogate.keywords[option] == (4 if option == "slope" else 0.25)
+    (estimator,) = trainer(digits, estimator=name).estimators.at(0.25)
+    assert estimator.keywords[option] == (4 if option == "slope" else 0.25)
     message = f"options must leave the {option} of {name} to the temperature schedule"
     with pytest.raises(ValueError, match=f"{message}, got 0.3"):
         trainer(digits, estimator=name, options={option: 0.3})
