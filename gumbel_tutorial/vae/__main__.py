@@ -13,12 +13,8 @@ import tyro
 from gumbel_tutorial.checks import check_count
 from gumbel_tutorial.vae.models.autoencoder import StructuredPrediction
 from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
-from gumbel_tutorial.vae.runs.config import (
-    Config,
-    check_seed,
-    make_splits,
-    make_temperature,
-)
+from gumbel_tutorial.vae.runs.build import make_splits, make_temperature
+from gumbel_tutorial.vae.runs.config import Config, check_seed
 from gumbel_tutorial.vae.runs.on_disk import Elsewhere, Output, load_model
 from gumbel_tutorial.vae.runs.on_disk import train as run_training
 from gumbel_tutorial.vae.runs.signals import Stopped

@@ -1,25 +1,13 @@
-"""What a run computes: one configuration, from which its data, its model and its trainer are made."""
+"""What a run computes: one configuration."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from functools import partial
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import torch
-
-from gumbel_tutorial import schedules
 from gumbel_tutorial.checks import check_count, check_not_negative, check_positive
-from gumbel_tutorial.estimators.layers import EstimatorLayers, first_weights
 from gumbel_tutorial.estimators.registry import ESTIMATORS
-from gumbel_tutorial.vae.data.binarisation import FIXED_SEED, binarise
-from gumbel_tutorial.vae.data.images import Images, Splits, choose_labelled, digits
-from gumbel_tutorial.vae.data.mnist_files import mnist
-from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE, StructuredPrediction
-from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
-from gumbel_tutorial.vae.training.sharing import Share
-from gumbel_tutorial.vae.training.trainer import Model, Recipe, Trainer
+from gumbel_tutorial.vae.data.binarisation import FIXED_SEED
 
 Data = Literal["digits", "mnist"]
 Binarisation = Literal["fixed", "dynamic", "threshold", "grey"]
@@ -37,8 +25,6 @@ _MODELS_OF: Mapping[str, tuple[ModelName, ...]] = {
     "alpha": ("semi-supervised",),
     "class_samples": ("semi-supervised",),
 }
-_DIGITS_VALIDATION = 200
-_NUM_PIXELS = {"digits": 64, "mnist": 784}
 
 
 @dataclass(frozen=True)
@@ -202,136 +188,3 @@ def from_json(values: dict[str, Any]) -> Config:
         for name, value in values.items()
     }
     return Config(**made)
-
-
-def make_splits(config: Config, folder: Path | None, *, download: bool) -> Splits:
-    """Return the images of a run, binary as the configuration says, each split drawn by a seed of its own."""
-    if config.data == "mnist":
-        if folder is None:
-            raise ValueError("folder must be given with data mnist, got None")
-        splits = mnist(folder, download=download)
-    else:
-        train, test = digits(grey=True)
-        cut = len(train.pixels) - _DIGITS_VALIDATION
-        validation = Images(train.pixels[cut:], train.labels[cut:])
-        splits = Splits(
-            Images(train.pixels[:cut], train.labels[:cut]), validation, test
-        )
-    made = [
-        Images(_binary(images.pixels, config, number), images.labels)
-        for number, images in enumerate(splits)
-    ]
-    return Splits(*made)
-
-
-def _binary(pixels: torch.Tensor, config: Config, number: int) -> torch.Tensor:
-    how: str = config.binarisation
-    if how == "dynamic" and number > 0:
-        how = "fixed"  # what reports must not change from one report to the next
-    if how == "fixed":
-        return binarise(pixels, how, seed=config.binarisation_seed + number)
-    return pixels if how == "dynamic" else binarise(pixels, how)
-
-
-def make_model(config: Config) -> Model:
-    """Return the model of a run before it has seen an image."""
-    sizes = (_NUM_PIXELS[config.data], config.num_latents, config.num_categories)
-    model: Model
-    with first_weights(config.seed):
-        if config.model == "structured-prediction":
-            model = StructuredPrediction(
-                *sizes, num_layers=config.num_layers, hidden=config.hidden
-            )
-        elif config.model == "semi-supervised":
-            model = SemiSupervisedVAE(
-                *sizes,
-                hidden=config.hidden,
-                decoder_hidden=config.decoder_hidden,
-                channels=config.channels,
-                alpha=config.alpha,
-                class_samples=config.class_samples,
-            )
-        else:
-            model = CategoricalVAE(
-                *sizes,
-                hidden=config.hidden,
-                decoder_hidden=config.decoder_hidden,
-                learn_prior=config.learn_prior,
-            )
-    return model
-
-
-def make_trainer(
-    config: Config, images: Images, device: torch.device, share: Share
-) -> Trainer:
-    """Return the trainer of a run at its start."""
-    model = make_model(config)
-    model.start_at(images.pixels)
-    model.to(device)
-    whole = {
-        k: int(v) if float(v).is_integer() else v for k, v in config.options.items()
-    }
-    with first_weights(config.seed):
-        estimators = EstimatorLayers(config.estimator, model.layers, **whole).to(device)
-    if config.compile:
-        for network in model.networks:
-            # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
-            network.forward = torch.compile(network.forward)
-    recipe = Recipe(
-        temperature=make_temperature(config),
-        learning_rate=_learning_rate(config),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        draws_pixels=config.binarisation == "dynamic",
-        bfloat16=config.bfloat16,
-    )
-    generator = torch.Generator(device).manual_seed(config.seed)
-    return Trainer(
-        model,
-        estimators,
-        images.pixels.to(device),
-        recipe,
-        generator=generator,
-        share=share,
-        labelled=_labelled(config, images, device),
-    )
-
-
-def _labelled(config: Config, images: Images, device: torch.device) -> Images | None:
-    """Return the images whose labels a run may see, if it learns from labels.
-
-    Where pixels are drawn anew in every step, those of the labelled images are drawn once all the same:
-    the protocol of Jang, Gu and Poole (2017), section 4.3.
-    """
-    if config.model != "semi-supervised":
-        return None
-    chosen = choose_labelled(images, config.labelled_per_class, seed=config.seed)
-    pixels = chosen.pixels
-    if config.binarisation == "dynamic":
-        pixels = binarise(pixels, "fixed", seed=config.seed)
-    return Images(pixels, chosen.labels).to(device)
-
-
-def make_temperature(config: Config) -> partial[float]:
-    """Return the temperature schedule of a run."""
-    if config.anneal_rate == 0:
-        return partial(schedules.constant, temperature=config.temperature)
-    return partial(
-        schedules.exponential,
-        rate=config.anneal_rate,
-        start=config.temperature,
-        floor=config.final_temperature,
-        every=config.anneal_every,
-    )
-
-
-def _learning_rate(config: Config) -> partial[float]:
-    return partial(
-        _decayed, start=config.learning_rate, steps=config.steps, decay=config.decay
-    )
-
-
-def _decayed(step: int, *, start: float, steps: int, decay: str) -> float:
-    if decay == "none":
-        return start
-    return start * min(1.0, 2 * (1 - step / steps))

@@ -17,13 +17,8 @@ from tqdm import tqdm
 from gumbel_tutorial.checks import check_count
 from gumbel_tutorial.vae.data.images import Images, Splits
 from gumbel_tutorial.vae.runs import signals
-from gumbel_tutorial.vae.runs.config import (
-    Config,
-    from_json,
-    make_model,
-    make_splits,
-    make_trainer,
-)
+from gumbel_tutorial.vae.runs.build import make_model, make_splits, make_trainer
+from gumbel_tutorial.vae.runs.config import Config, from_json
 from gumbel_tutorial.vae.training import checkpoint
 from gumbel_tutorial.vae.training.device import find_device
 from gumbel_tutorial.vae.training.evaluation import (

@@ -26,14 +26,8 @@ from gumbel_tutorial.vae.models.semi_supervised import (
     learn_labels_alone,
 )
 from gumbel_tutorial.vae.runs import signals
-from gumbel_tutorial.vae.runs.config import (
-    Binarisation,
-    Config,
-    Data,
-    make_model,
-    make_splits,
-    make_trainer,
-)
+from gumbel_tutorial.vae.runs.build import make_model, make_splits, make_trainer
+from gumbel_tutorial.vae.runs.config import Binarisation, Config, Data
 from gumbel_tutorial.vae.table.jobs import finish, workers
 from gumbel_tutorial.vae.training.checkpoint import write_whole
 from gumbel_tutorial.vae.training.device import find_device

@@ -15,7 +15,8 @@ from torch._dynamo.utils import counters
 from gumbel_tutorial import vae
 from gumbel_tutorial.estimators import ESTIMATORS
 from gumbel_tutorial.vae.data.binarisation import FIXED_SEED
-from gumbel_tutorial.vae.runs.config import Config, make_splits, make_trainer
+from gumbel_tutorial.vae.runs.build import make_splits, make_trainer
+from gumbel_tutorial.vae.runs.config import Config
 from gumbel_tutorial.vae.training.sharing import Share
 
 SMALL = {
@@ -467,7 +468,8 @@ def test_an_option_that_is_not_finite_is_refused_at_the_first_step(digits):
 
 PROCESS = textwrap.dedent("""
     import os, sys, torch, torch.distributed
-    from gumbel_tutorial.vae.runs.config import Config, make_splits, make_trainer
+    from gumbel_tutorial.vae.runs.build import make_splits, make_trainer
+from gumbel_tutorial.vae.runs.config import Config
     from gumbel_tutorial.vae.training.sharing import Share
 
     torch.set_num_threads(1)
