@@ -469,7 +469,7 @@ def test_an_option_that_is_not_finite_is_refused_at_the_first_step(digits):
 PROCESS = textwrap.dedent("""
     import os, sys, torch, torch.distributed
     from gumbel_tutorial.vae.runs.build import make_splits, make_trainer
-from gumbel_tutorial.vae.runs.config import Config
+    from gumbel_tutorial.vae.runs.config import Config
     from gumbel_tutorial.vae.training.sharing import Share
 
     torch.set_num_threads(1)
