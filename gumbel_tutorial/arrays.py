@@ -1,12 +1,15 @@
 """The array library of an argument, and the operations that libraries do not spell alike.
 
 Every transform of this package is written once, against the Python array API standard, and runs on
-NumPy arrays and on torch tensors of any device; torch differentiates through it.
+NumPy arrays, on torch tensors of any device and on JAX arrays; torch and JAX differentiate through it.
+Functions here check nothing: arguments are checked by those who call them.
 """
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 from math import inf, lgamma
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import array_api_compat
 import array_api_compat.numpy
@@ -15,7 +18,18 @@ import numpy as np
 # The standard defines behaviour and no nominal type, so an annotation can promise no more than this.
 Array: TypeAlias = Any
 
-# torch is never imported here: its absence from sys.modules proves that no argument is a tensor.
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Libraries whose arrays are taken, by the root of the module of their namespace, and their names.
+_LIBRARIES = {
+    "numpy": "NumPy",
+    "torch": "torch",
+    "jax": "JAX",
+    "array_api_strict": "array-api-strict",
+}
+
+# torch and JAX are never imported here: absence from sys.modules proves that no argument is theirs.
 
 
 def is_torch(value: object) -> bool:
@@ -24,31 +38,40 @@ def is_torch(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def is_jax(value: object) -> bool:
+    """Tell whether ``value`` is a JAX array, traced or not, without importing JAX."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.Array)
+
+
+def is_number(value: object) -> bool:
+    """Tell whether ``value`` is a single number of Python or NumPy, which goes with every library."""
+    return isinstance(value, (int, float, np.integer, np.floating))
+
+
 def namespace(**arguments: Array) -> Any:
     """Return the array API namespace that the named arguments share.
 
-    Python numbers belong to every library; when there is nothing else, the library is NumPy.
+    Numbers belong to every library; when there is nothing else, the library is NumPy.
 
     Raises:
-        TypeError: an argument is neither an array nor a number, or two libraries are mixed.
+        TypeError: an argument is neither a dense array of a known library nor a number, or two libraries
+            are mixed.
 
     Examples:
         >>> namespace(logits=np.zeros(3), temperature=0.5).__name__
         'array_api_compat.numpy'
         >>> namespace(logits=[0.0, 1.0])
         Traceback (most recent call last):
-        TypeError: logits must be a NumPy array or a torch tensor, got list
+        TypeError: logits must be an array of NumPy, torch or JAX, got list
     """
     libraries = {}
     for name, value in arguments.items():
-        if isinstance(value, (int, float)):  # np.float64 is one, and goes with torch
-            continue
-        libraries[_library_of(name, value)] = name
+        if not is_number(value):
+            libraries[_library_of(name, value)] = name
     if len(libraries) > 1:
         names = " and ".join(libraries.values())
-        kinds = " and ".join(
-            library.__name__.rpartition(".")[2] for library in libraries
-        )
+        kinds = " and ".join(str(_title(library)) for library in libraries)
         raise TypeError(f"{names} must come from one array library, got {kinds}")
     return next(iter(libraries), array_api_compat.numpy)
 
@@ -56,18 +79,67 @@ def namespace(**arguments: Array) -> Any:
 def _library_of(name: str, value: Array) -> Any:
     # torch first and by hand: array_api_compat caches by type, which torch.compile warns about.
     if is_torch(value):
+        require_dense(name, value)
         from array_api_compat import torch as library
 
         return library
-    if not array_api_compat.is_array_api_obj(value):
-        kind = type(value).__name__
-        raise TypeError(f"{name} must be a NumPy array or a torch tensor, got {kind}")
-    return array_api_compat.array_namespace(value)
+    known = not isinstance(value, (np.ma.MaskedArray, np.matrix))
+    if known and array_api_compat.is_array_api_obj(value):
+        library = array_api_compat.array_namespace(value)
+        if _title(library) is not None:
+            return library
+    raise TypeError(
+        f"{name} must be an array of NumPy, torch or JAX, got {_kind(value)}"
+    )
+
+
+def require_dense(name: str, tensor: Any) -> None:
+    """Refuse torch tensors that are sparse or nested."""
+    torch = sys.modules["torch"]
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        kind = "nested" if tensor.is_nested else str(tensor.layout)
+        raise TypeError(f"{name} must be a dense tensor, got layout {kind}")
+
+
+def _title(library: Any) -> str | None:
+    root = library.__name__.removeprefix("array_api_compat.").partition(".")[0]
+    return _LIBRARIES.get(root)
+
+
+def _kind(value: object) -> str:
+    kind = type(value)
+    library = kind.__module__.partition(".")[0]
+    known = library in ("builtins", "numpy", "__main__")
+    return kind.__name__ if known else f"{library} {kind.__name__}"
+
+
+def quiet(function: Callable[P, R]) -> Callable[P, R]:
+    """Keep NumPy from warning of infinities that are the right limits, as exp of a large number.
+
+    torch and JAX never warn, and a tensor's way leads past NumPy's switches, which torch.compile could
+    not follow.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if any(is_torch(value) for value in (*args, *kwargs.values())):
+            return function(*args, **kwargs)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            return function(*args, **kwargs)
+
+    return call
+
+
+def bits(array: Array) -> int:
+    """Return the width of the floating dtype of ``array``."""
+    if is_torch(array):
+        return 8 * array.dtype.itemsize
+    return namespace(array=array).finfo(array.dtype).bits
 
 
 def is_half(array: Array) -> bool:
     """Tell whether ``array`` holds float16 or bfloat16, which are too coarse to compute in."""
-    return namespace(array=array).finfo(array.dtype).bits == 16
+    return bits(array) == 16
 
 
 def widen(array: Array) -> Array:
@@ -78,48 +150,138 @@ def widen(array: Array) -> Array:
     """
     if not is_half(array):
         return array
+    return array.float() if is_torch(array) else _cast(array, "float32")
+
+
+def to_widest(array: Array) -> Array:
+    """Return ``array`` in float64, or in float32 where the library or the device has no float64."""
+    if is_torch(array):
+        return array.double() if has_float64(array.device) else array.float()
+    wide = not is_jax(array) or sys.modules["jax"].config.jax_enable_x64
+    return _cast(array, "float64" if wide else "float32")
+
+
+def has_float64(device: Any) -> bool:
+    """Tell whether a torch device computes in float64; Apple's GPUs do not."""
+    return device.type != "mps"
+
+
+def to_index(array: Array) -> Array:
+    """Return integers in the widest signed dtype, in which every category can be told."""
+    if is_torch(array):
+        return array.long()
+    narrow = is_jax(array) and not sys.modules["jax"].config.jax_enable_x64
+    return _cast(array, "int32" if narrow else "int64")
+
+
+def _cast(array: Array, name: str) -> Array:
     xp = namespace(array=array)
-    return xp.astype(array, xp.float32)
+    return xp.astype(array, getattr(xp, name), copy=False)
 
 
 def cast(array: Array, dtype: Any) -> Array:
     """Return ``array`` in ``dtype``, without a copy where it has that dtype already."""
-    return namespace(array=array).astype(array, dtype, copy=False)
+    if array.dtype == dtype:
+        return array
+    return (
+        array.to(dtype)
+        if is_torch(array)
+        else namespace(array=array).astype(array, dtype)
+    )
+
+
+def common_dtype(first: Array, second: Array) -> Any:
+    """Return the dtype of a result of two floating arrays."""
+    if first.dtype == second.dtype:
+        return first.dtype
+    if is_torch(first):
+        return sys.modules["torch"].promote_types(first.dtype, second.dtype)
+    return namespace(first=first).result_type(first.dtype, second.dtype)
+
+
+def sample_dtype(logits: Array, noise: Array) -> Any:
+    """Return the dtype of a sample: that of half-precision logits, whose noise is float32."""
+    return logits.dtype if is_half(logits) else common_dtype(logits, noise)
+
+
+def constant_like(value: float, array: Array, dtype: Any = None) -> Array:
+    """Return a number as an array without axes, in the library and on the device of ``array``."""
+    dtype = array.dtype if dtype is None else dtype
+    if is_torch(array):
+        return array.new_full((), value, dtype=dtype)
+    xp = namespace(array=array)
+    if is_jax(array):  # a traced array has no device
+        return xp.asarray(value, dtype=dtype)
+    return xp.asarray(value, dtype=dtype, device=array_api_compat.device(array))
 
 
 def stop_gradient(array: Array) -> Array:
     """Return the values of ``array``, constant to whoever differentiates."""
-    return array.detach() if is_torch(array) else array
+    if is_torch(array):
+        return array.detach()
+    return sys.modules["jax"].lax.stop_gradient(array) if is_jax(array) else array
 
 
-def below_largest(values: Array, *, axis: int = -1) -> Array:
+def finite_or_zero(values: Array) -> Array:
+    """Return ``values`` with 0 for whatever is infinite or NaN, and derivative 0 there.
+
+    The logit of an excluded category is -inf, its weight 0, and their product is meant to be 0.
+
+    Examples:
+        >>> finite_or_zero(np.array([0.5, -np.inf])).tolist()
+        [0.5, 0.0]
+    """
+    if is_torch(values):
+        return values.masked_fill(~values.isfinite(), 0.0)
+    xp = namespace(values=values)
+    return xp.where(xp.isfinite(values), values, xp.zeros_like(values))
+
+
+def row_maxima(values: Array, *, axis: int = -1) -> Array:
+    r"""Return $\max_j x_j$ along ``axis``, which stays with size 1: constant to whoever differentiates."""
+    if is_torch(values):
+        return values.detach().amax(axis, keepdim=True)
+    return namespace(values=values).max(stop_gradient(values), axis=axis, keepdims=True)
+
+
+def below_largest(
+    values: Array, *, axis: int = -1, largest: Array | None = None
+) -> Array:
     r"""Return $x - \max_j x_j$ along ``axis``, with the derivative of $x$: the shift is held constant.
 
-    Whatever ignores a common offset, as argmax and softmax do, may take this instead of $x$.
+    Whatever ignores a common offset, as argmax and softmax do, may take this instead of $x$. Who has the
+    maxima already, as :func:`gumbel_tutorial.checks.check_logits` returns them, hands them on.
 
     Examples:
         >>> below_largest(np.array([1e9, 1e9 - 1, -np.inf])).tolist()
         [0.0, -1.0, -inf]
     """
-    xp = namespace(values=values)
-    return values - xp.max(stop_gradient(values), axis=axis, keepdims=True)
+    return values - (row_maxima(values, axis=axis) if largest is None else largest)
 
 
-def perturb(logits: Array, noise: Array, *, axis: int = -1) -> Array:
+def perturb(
+    logits: Array, noise: Array, *, axis: int = -1, largest: Array | None = None
+) -> Array:
     r"""Return $\ell - \max_j \ell_j + G$ in float32 at least, which has the argmax of $\ell + G$.
 
     Added to logits with a common offset of 1e7, float32 noise would be rounded to whole numbers.
     """
-    return below_largest(widen(logits), axis=axis) + widen(noise)
+    return below_largest(widen(logits), axis=axis, largest=largest) + widen(noise)
+
+
+def argmax(values: Array, *, axis: int = -1) -> Array:
+    """Return the index of the largest entry along ``axis``, the first of those that tie."""
+    if is_torch(values):
+        return values.argmax(axis)
+    return namespace(values=values).argmax(values, axis=axis)
 
 
 def _has_fast_softmax(logits: Array, axis: int) -> bool:
-    """Tell whether the library's own softmax is the fast one.
+    """Tell whether torch's own softmax is the fast one.
 
-    torch's, on a CPU, takes three times as long as its parts where a row has fewer entries than a vector
-    register.
+    On a CPU it takes three times as long as its parts where a row has fewer entries than a vector register.
     """
-    return is_torch(logits) and not (logits.is_cpu and logits.shape[axis] < 16)
+    return not (logits.is_cpu and logits.shape[axis] < 16)
 
 
 def softmax(logits: Array, *, axis: int = -1, shifted: bool = False) -> Array:
@@ -131,8 +293,11 @@ def softmax(logits: Array, *, axis: int = -1, shifted: bool = False) -> Array:
         >>> softmax(np.array([0.0, 0.0, -np.inf])).tolist()
         [0.5, 0.5, 0.0]
     """
-    if _has_fast_softmax(logits, axis):
-        return logits.softmax(axis)
+    if is_torch(logits):
+        if _has_fast_softmax(logits, axis):
+            return logits.softmax(axis)
+        weights = (logits if shifted else below_largest(logits, axis=axis)).exp()
+        return weights / weights.sum(axis, keepdim=True)
     xp = namespace(logits=logits)
     weights = xp.exp(logits if shifted else below_largest(logits, axis=axis))
     return weights / xp.sum(weights, axis=axis, keepdims=True)
@@ -148,8 +313,7 @@ def logsumexp(logits: Array, *, axis: int = -1, keepdims: bool = False) -> Array
     if is_torch(logits):
         return logits.logsumexp(axis, keepdim=keepdims)
     xp = namespace(logits=logits)
-    largest = xp.max(logits, axis=axis, keepdims=True)
-    largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))
+    largest = finite_or_zero(row_maxima(logits, axis=axis))
     total = xp.sum(xp.exp(logits - largest), axis=axis, keepdims=True)
     # log 0 is the right answer for a row of -inf, not an accident to warn about.
     with np.errstate(divide="ignore"):
@@ -157,20 +321,30 @@ def logsumexp(logits: Array, *, axis: int = -1, keepdims: bool = False) -> Array
     return result if keepdims else xp.squeeze(result, axis=axis)
 
 
-def log_softmax(logits: Array, *, axis: int = -1) -> Array:
-    r"""Return $\log \mathrm{softmax}(\ell) = \ell - \log \sum_j e^{\ell_j}$ along ``axis``."""
-    if is_torch(logits):
+def log_softmax(logits: Array, *, axis: int = -1, shifted: bool = False) -> Array:
+    r"""Return $\log \mathrm{softmax}(\ell) = \ell - \log \sum_j e^{\ell_j}$ along ``axis``.
+
+    Shifted logits have their largest entry at 0 already.
+
+    Examples:
+        >>> log_softmax(np.array([0.0, -1000.0])).tolist()
+        [0.0, -1000.0]
+    """
+    if is_torch(logits) and _has_fast_softmax(logits, axis):
         return logits.log_softmax(axis)
     # Shifted first: the difference to the largest logit keeps its digits, the total would lose them.
-    shifted = below_largest(logits, axis=axis)
-    return shifted - logsumexp(shifted, axis=axis, keepdims=True)
+    below = logits if shifted else below_largest(logits, axis=axis)
+    if is_torch(logits):
+        return below - below.exp().sum(axis, keepdim=True).log()
+    xp = namespace(logits=logits)
+    return below - xp.log(xp.sum(xp.exp(below), axis=axis, keepdims=True))
 
 
 def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
     """Return the one-hot vectors of integer indices.
 
     Args:
-        index: categories in 0 ... K-1, any shape.
+        index: categories in 0 ... K-1, any shape, in an integer dtype of any width.
         num_categories: K.
         dtype: of the result; the default floating dtype of the library when omitted.
 
@@ -182,19 +356,20 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     xp = namespace(index=index)
-    device = array_api_compat.device(index)
     # A narrow dtype of the index may be too small for the categories.
-    categories = xp.arange(num_categories, dtype=xp.int64, device=device)
-    hits = xp.expand_dims(xp.astype(index, xp.int64), axis=-1) == categories
-    if dtype is None:
-        dtype = xp.empty(0).dtype
-    return xp.astype(hits, dtype)
+    index = to_index(index)
+    device = {} if is_jax(index) else {"device": array_api_compat.device(index)}
+    categories = xp.arange(num_categories, dtype=index.dtype, **device)
+    hits = xp.expand_dims(index, axis=-1) == categories
+    return xp.astype(hits, xp.empty(0).dtype if dtype is None else dtype)
 
 
 def top_k(values: Array, k: int) -> Array:
     """Return the indices of the k largest entries on the last axis, largest first."""
     if is_torch(values):
         return values.topk(k, dim=-1).indices
+    if is_jax(values):
+        return sys.modules["jax"].lax.top_k(values, k)[1]
     xp = namespace(values=values)
     return xp.argsort(values, axis=-1, descending=True)[..., :k]
 
@@ -203,7 +378,10 @@ def log_gamma(values: Array) -> Array:
     r"""Return $\log \Gamma(x)$ for positive x, entry by entry; +inf where it overflows."""
     if is_torch(values):
         return values.lgamma()
-    return np.vectorize(_log_gamma, otypes=[values.dtype])(values)
+    if is_jax(values):
+        return sys.modules["jax"].lax.lgamma(values)
+    numbers = np.vectorize(_log_gamma, otypes=[float])(np.asarray(values))
+    return namespace(values=values).asarray(numbers, dtype=values.dtype)
 
 
 def _log_gamma(value: float) -> float:

@@ -1,23 +1,84 @@
 """What the public functions refuse, said once: the argument, the requirement, the value.
 
-Shapes and dtypes are always checked. Values are read wherever they can be: not while torch compiles
-or captures a CUDA graph, and not under ``torch.func.vmap``, where a tensor has no value to look at.
+Shapes and dtypes are always checked. Values are read wherever they can be: not while torch compiles,
+exports or captures a CUDA graph, not of tensors without values (meta, fake), not while JAX traces, and not
+under ``vmap``, where an array has no value to look at. :func:`check_values` turns reading off altogether.
 """
 
 import math
 import operator
 import sys
-from typing import Any
+from types import TracebackType
+from typing import Any, NoReturn
 
 from gumbel_tutorial.arrays import (
     Array,
-    is_half,
+    bits,
+    is_jax,
+    is_number,
     is_torch,
     logsumexp,
     namespace,
+    require_dense,
+    row_maxima,
     stop_gradient,
+    to_index,
     widen,
 )
+
+_reading = True
+
+
+class check_values:
+    """Turn the reading of array values on or off, in the whole process.
+
+    Off, public functions check shapes, dtypes and plain numbers alone: NaN, a row without an open category
+    or an index out of range goes unseen, and no call waits for the device to tell. ``with
+    check_values(False):`` restores at its end what was set before.
+
+    Args:
+        enabled: whether values are read, as they are at the start.
+
+    Raises:
+        TypeError: ``enabled`` is not a bool.
+
+    Examples:
+        >>> import numpy as np
+        >>> with check_values(False):
+        ...     check_no_nan(np.array([np.nan]), "value")
+        >>> check_no_nan(np.array([np.nan]), "value")
+        Traceback (most recent call last):
+        ValueError: value must not be NaN, got nan at index (0,)
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        """Set the switch."""
+        global _reading
+        if not isinstance(enabled, bool):
+            refuse("enabled", "be a bool", type(enabled).__name__, TypeError)
+        self._before = _reading
+        _reading = enabled
+
+    def __enter__(self) -> "check_values":
+        """Keep what the call has set."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Restore what was set before the call."""
+        global _reading
+        _reading = self._before
+
+
+def refuse(
+    name: str, requirement: str, got: object, error: type[Exception] = ValueError
+) -> NoReturn:
+    """Raise the error of an argument: what it must, and what it is instead."""
+    raise error(f"{name} must {requirement}, got {got}")
 
 
 def first_true(mask: Array) -> tuple[int, ...] | None:
@@ -33,37 +94,69 @@ def first_true(mask: Array) -> tuple[int, ...] | None:
     return tuple(reversed(index))
 
 
+def at_index(where: tuple[int, ...]) -> str:
+    """Return where in an array a fault is; nothing of an array without axes, or of its only row."""
+    return f" at index {where}" if where else ""
+
+
 def _any(mask: Array) -> bool:
-    """Tell whether an entry is true and readable, at the price of one wait for the device."""
-    if not is_torch(mask):
-        return bool(namespace(mask=mask).any(mask))
+    """Tell whether an entry is true and readable; reading synchronises the device."""
+    if is_torch(mask):
+        return _any_of_tensor(mask)
+    if not _reading:
+        return False
+    truth = namespace(mask=mask).any(mask)
+    if not is_jax(mask):
+        return bool(truth)
+    try:
+        return bool(truth)
+    except sys.modules["jax"].errors.ConcretizationTypeError:
+        return False
+
+
+def _any_of_tensor(mask: Any) -> bool:
     torch = sys.modules["torch"]
-    if torch.compiler.is_compiling() or mask.is_meta:
+    # Compiled first, lest the switch become a guard: compiled code never reads.
+    if torch.compiler.is_compiling() or not _reading or mask.is_meta:
         return False
     if mask.is_cuda and torch.cuda.is_current_stream_capturing():
         return False
     try:
         return bool(mask.any())
     except RuntimeError as error:
-        if "vmap" in str(error):
+        if _has_no_value(mask, str(error)):
             return False
         raise
 
 
+def _has_no_value(mask: Any, message: str) -> bool:
+    """Tell whether reading failed because the tensor is fake, is traced, or is a row under vmap."""
+    fake = sys.modules["torch"]._subclasses.FakeTensor
+    return (
+        isinstance(mask, fake)
+        or "vmap" in message
+        or "value out of a tracing tensor" in message
+    )
+
+
 def _library(array: Array, name: str) -> Any:
-    """Return the library of an argument for which a Python number will not do."""
+    """Return the library of an argument for which a number will not do."""
     xp = namespace(**{name: array})
     if not hasattr(array, "dtype"):
         kind = type(array).__name__
-        raise TypeError(f"{name} must be a NumPy array or a torch tensor, got {kind}")
+        refuse(name, "be an array of NumPy, torch or JAX", kind, TypeError)
     return xp
 
 
 def check_floating(array: Array, name: str) -> None:
-    """Require an array of a real floating dtype."""
-    xp = _library(array, name)
-    if not xp.isdtype(array.dtype, "real floating"):
-        raise TypeError(f"{name} must have a floating dtype, got {array.dtype}")
+    """Require an array of a real floating dtype, of 16 bits at least."""
+    if is_torch(array):
+        require_dense(name, array)
+        floating = array.dtype.is_floating_point
+    else:
+        floating = _library(array, name).isdtype(array.dtype, "real floating")
+    if not floating or bits(array) < 16:
+        refuse(name, "have a floating dtype", array.dtype, TypeError)
 
 
 def check_no_nan(array: Array, name: str) -> None:
@@ -71,56 +164,69 @@ def check_no_nan(array: Array, name: str) -> None:
     xp = namespace(**{name: array})
     where = first_true(xp.isnan(stop_gradient(array)))
     if where is not None:
-        raise ValueError(f"{name} must not be NaN, got nan at index {where}")
+        refuse(name, "not be NaN", f"nan{at_index(where)}")
 
 
 def check_finite(array: Array, name: str) -> None:
     """Require finite entries."""
-    if 0 in array.shape:
-        return
-    xp = namespace(**{name: array})
     values = stop_gradient(array)
-    # Two maxima cost a tenth of a mask, and hand NaN on.
-    finite = xp.isfinite(xp.max(values)) & xp.isfinite(xp.min(values))
-    if first_true(~finite) is None:
+    if not _may_be_infinite(values):
         return
-    where = first_true(~xp.isfinite(values))
-    raise ValueError(
-        f"{name} must be finite, got {float(array[where])} at index {where}"
-    )
+    where = first_true(~namespace(**{name: array}).isfinite(values))
+    if where is not None:
+        refuse(name, "be finite", f"{float(values[where])}{at_index(where)}")
+
+
+def _may_be_infinite(values: Array) -> bool:
+    """Tell whether an entry is infinite or NaN; two maxima cost a tenth of a mask, and hand NaN on."""
+    if 0 in values.shape:
+        return False
+    if is_torch(values):
+        # The difference to itself is NaN, which is true, of what is not finite.
+        low, high = values.aminmax()
+        return _any((low - low) + (high - high))
+    xp = namespace(values=values)
+    return _any(~(xp.isfinite(xp.max(values)) & xp.isfinite(xp.min(values))))
 
 
 def check_category_axis(array: Array, name: str, *, axis: int = -1) -> None:
     """Require a category axis that exists and is not empty."""
+    shape = tuple(array.shape)
     if not -array.ndim <= axis < array.ndim:
-        raise ValueError(
-            f"{name} must have axis {axis}, got shape {tuple(array.shape)}"
-        )
-    if array.shape[axis] == 0:
-        raise ValueError(
-            f"{name} must have at least one category on axis {axis}, got shape {tuple(array.shape)}"
-        )
+        refuse(name, f"have axis {axis}", f"shape {shape}")
+    if shape[axis] == 0:
+        refuse(name, f"have at least one category on axis {axis}", f"shape {shape}")
 
 
-def check_logits(logits: Array, name: str = "logits", *, axis: int = -1) -> None:
-    """Require floating logits below +inf, never NaN, with an open category in every row."""
+def check_logits(logits: Array, name: str = "logits", *, axis: int = -1) -> Array:
+    """Require floating logits below +inf, never NaN, with an open category in every row.
+
+    Returns:
+        The maxima of the rows, size 1 on the category axis and constant to whoever differentiates: with
+        them :func:`gumbel_tutorial.arrays.perturb` need not look for them again.
+    """
     check_floating(logits, name)
     check_category_axis(logits, name, axis=axis)
-    if 0 in logits.shape:
-        return
-    xp = namespace(**{name: logits})
+    largest = row_maxima(logits, axis=axis)
     # One pass does for all three faults, since a maximum hands NaN on.
-    largest = xp.max(stop_gradient(logits), axis=axis)
-    row = first_true(~xp.isfinite(largest))
-    if row is None:
-        return
+    if is_torch(logits):
+        sound = not _any(largest - largest)
+    else:
+        sound = not _any(~namespace(**{name: logits}).isfinite(largest))
+    if not sound:
+        _refuse_logits(logits, name, axis)
+    return largest
+
+
+def _refuse_logits(logits: Array, name: str, axis: int) -> NoReturn:
     check_no_nan(logits, name)
-    at = f" at index {row}" if row else ""
+    xp = namespace(**{name: logits})
+    largest = xp.max(stop_gradient(logits), axis=axis)
+    row = first_true(~xp.isfinite(largest)) or ()
     if float(largest[row]) > 0:
-        raise ValueError(f"{name} must be below +inf, got inf in the row{at}")
-    raise ValueError(
-        f"{name} must leave a category open in every row, got only -inf in the row{at}"
-    )
+        refuse(name, "be below +inf", f"inf in the row{at_index(row)}")
+    got = f"only -inf in the row{at_index(row)}"
+    refuse(name, "leave a category open in every row", got)
 
 
 def check_noise(noise: Array, logits: Array, *, axis: int = -1) -> None:
@@ -137,10 +243,8 @@ def check_same_categories(
 ) -> None:
     """Require one entry for each category of the logits, and batch axes that broadcast."""
     if array.shape[axis] != logits.shape[axis]:
-        raise ValueError(
-            f"{name} must have one entry for each of the {logits.shape[axis]} categories, "
-            f"got shape {tuple(array.shape)}"
-        )
+        requirement = f"have one entry for each of the {logits.shape[axis]} categories"
+        refuse(name, requirement, f"shape {tuple(array.shape)}")
     check_broadcast(array, name, logits, "logits")
 
 
@@ -154,9 +258,7 @@ def check_open_simplex(array: Array, name: str) -> None:
     total = xp.sum(values, axis=-1)
     row = first_true(xp.abs(total - 1) > _tolerance(array))
     if row is not None:
-        raise ValueError(
-            f"{name} must sum to one in every row, got {float(total[row])}"
-        )
+        refuse(name, "sum to one in every row", float(total[row]))
 
 
 def check_log_simplex(array: Array, name: str) -> None:
@@ -168,9 +270,7 @@ def check_log_simplex(array: Array, name: str) -> None:
     total = logsumexp(widen(stop_gradient(array)))
     row = first_true(xp.abs(total) > _tolerance(array))
     if row is not None:
-        raise ValueError(
-            f"{name} must have logsumexp 0 in every row, got {float(total[row])}"
-        )
+        refuse(name, "have logsumexp 0 in every row", float(total[row]))
 
 
 def _tolerance(array: Array) -> float:
@@ -185,10 +285,8 @@ def check_broadcast(
 ) -> None:
     """Require two shapes that broadcast together."""
     if not _fit(first.shape, second.shape):
-        raise ValueError(
-            f"{first_name} must broadcast against {second_name} of shape "
-            f"{tuple(second.shape)}, got shape {tuple(first.shape)}"
-        )
+        requirement = f"broadcast against {second_name} of shape {tuple(second.shape)}"
+        refuse(first_name, requirement, f"shape {tuple(first.shape)}")
 
 
 def check_batch(
@@ -201,10 +299,11 @@ def check_batch(
 ) -> None:
     """Require a shape that, but for its last ``own_axes``, broadcasts against the batch of the logits."""
     if not _fit(array.shape[: array.ndim - own_axes], logits.shape[:-1]):
-        raise ValueError(
-            f"{name} must broadcast against the batch of {logits_name} of shape "
-            f"{tuple(logits.shape)}, got shape {tuple(array.shape)}"
+        requirement = (
+            "broadcast against the batch of "
+            f"{logits_name} of shape {tuple(logits.shape)}"
         )
+        refuse(name, requirement, f"shape {tuple(array.shape)}")
 
 
 def _fit(shape: tuple[int, ...], other_shape: tuple[int, ...]) -> bool:
@@ -216,15 +315,13 @@ def check_broadcasts_to(array: Array, name: str, logits: Array) -> None:
     """Require a shape that broadcasts to that of the logits, which it does not enlarge."""
     pairs = zip(reversed(array.shape), reversed(logits.shape), strict=False)
     if array.ndim > logits.ndim or any(one not in (1, other) for one, other in pairs):
-        raise ValueError(
-            f"{name} must broadcast to logits of shape {tuple(logits.shape)}, "
-            f"got shape {tuple(array.shape)}"
-        )
+        requirement = f"broadcast to logits of shape {tuple(logits.shape)}"
+        refuse(name, requirement, f"shape {tuple(array.shape)}")
 
 
 def check_positive(value: Any, name: str, *, least: float = 0.0) -> None:
     """Require positive finite numbers, none below ``least``, in an array or alone."""
-    if isinstance(value, (int, float)):
+    if is_number(value):
         bad = None if value > 0 and least <= value < math.inf else value
     else:
         check_floating(value, name)
@@ -234,23 +331,29 @@ def check_positive(value: Any, name: str, *, least: float = 0.0) -> None:
         bad = None if where is None else float(values[where])
     if bad is not None:
         limit = "positive and finite" if bad == math.inf else "positive"
-        requirement = f"at least {least:.4g}" if 0 < bad < least else limit
-        raise ValueError(f"{name} must be {requirement}, got {bad}")
+        refuse(name, f"be {f'at least {least:.4g}' if 0 < bad < least else limit}", bad)
 
 
 def check_count(value: Any, name: str, least: int) -> int:
-    """Return a whole number, of Python or NumPy, that is at least ``least``."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(
-            f"{name} must be a whole number of at least {least}, got {value}"
-        )
-    return operator.index(value)
+    """Return a whole number, of Python or of an array library, that is at least ``least``."""
+    try:
+        whole = None if _is_bool(value) else operator.index(value)
+    except TypeError:
+        whole = None
+    if whole is None or whole < least:
+        refuse(name, f"be a whole number of at least {least}", value)
+    return whole
+
+
+def _is_bool(value: Any) -> bool:
+    # torch and JAX give True an index.
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool")
 
 
 def check_not_negative(value: float, name: str) -> None:
     """Require a finite number that is zero or positive."""
     if not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be finite and not negative, got {value}")
+        refuse(name, "be finite and not negative", value)
 
 
 def check_probability(value: Array, name: str) -> None:
@@ -277,7 +380,7 @@ def check_above_minus_infinity(value: Array, name: str) -> None:
 def _check(value: Array, name: str, holds: Array, requirement: str) -> None:
     where = first_true(~holds)
     if where is not None:
-        raise ValueError(f"{name} must {requirement}, got {float(value[where])}")
+        refuse(name, requirement, float(stop_gradient(value)[where]))
 
 
 def smallest_divisor(logits: Array) -> float:
@@ -285,9 +388,7 @@ def smallest_divisor(logits: Array) -> float:
 
     What lies below rounds to 0, is read as 0 on some devices, or has no finite reciprocal.
     """
-    xp = namespace(logits=logits)
-    dtype = xp.float32 if is_half(logits) else logits.dtype
-    return float(xp.finfo(dtype).smallest_normal)
+    return 2.0**-1022 if bits(logits) >= 64 else 2.0**-126
 
 
 def check_temperature(
@@ -304,15 +405,14 @@ def check_temperature(
     An array of shape ``(K,)`` would broadcast too, and silently give every category its own.
     """
     check_positive(temperature, name, least=least)
-    if isinstance(temperature, (int, float)):
+    if is_number(temperature):
         return
     namespace(**{logits_name: logits, name: temperature})
     from_right = axis if axis < 0 else axis - logits.ndim
-    if temperature.ndim >= -from_right and temperature.shape[from_right] != 1:
-        raise ValueError(
-            f"{name} must have size 1 on the category axis {axis}, "
-            f"got shape {tuple(temperature.shape)} for {logits_name} of shape {tuple(logits.shape)}"
-        )
+    shape = tuple(temperature.shape)
+    if temperature.ndim >= -from_right and shape[from_right] != 1:
+        got = f"shape {shape} for {logits_name} of shape {tuple(logits.shape)}"
+        refuse(name, f"have size 1 on the category axis {axis}", got)
     check_broadcast(temperature, name, logits, logits_name)
 
 
@@ -320,12 +420,12 @@ def check_index(index: Array, num_categories: int, name: str = "index") -> None:
     """Require an array of integer categories in 0 ... K-1."""
     xp = _library(index, name)
     if not xp.isdtype(index.dtype, "integral"):
-        raise TypeError(f"{name} must have an integer dtype, got {index.dtype}")
-    inside = (index >= 0) & (index < num_categories)
-    where = first_true(~inside)
+        refuse(name, "have an integer dtype", index.dtype, TypeError)
+    # In its own dtype an index may not be comparable with K: torch reads 256 in uint8 as 0.
+    wide = to_index(index)
+    where = first_true((wide < 0) | (wide >= num_categories))
     if where is not None:
-        last = num_categories - 1
-        raise ValueError(f"{name} must lie in 0 ... {last}, got {int(index[where])}")
+        refuse(name, f"lie in 0 ... {num_categories - 1}", int(index[where]))
 
 
 def is_torch_generator(generator: object) -> bool:
@@ -338,8 +438,8 @@ def check_torch_generator(generator: Any, device: Any) -> None:
     """Require a ``torch.Generator`` that draws on the device."""
     if not is_torch_generator(generator):
         kind = type(generator).__name__
-        raise TypeError(f"generator must be a torch.Generator, got {kind}")
+        refuse("generator", "be a torch.Generator", kind, TypeError)
     own = generator.device
     # A generator made for "cuda" names no index: it draws on the current device of that type.
     if own.type != device.type or own.index not in (None, device.index):
-        raise ValueError(f"generator must be on device {device}, got one on {own}")
+        refuse("generator", f"be on device {device}", f"one on {own}")

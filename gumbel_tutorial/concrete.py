@@ -5,19 +5,29 @@ Sources: Maddison, Mnih and Teh (2017), section 3 and appendix B; Jang, Gu and P
 
 Temperatures are numbers, or arrays of size 1 on the category axis: one for each row. The binary case
 takes one logit instead of two, and logistic noise.
+
+:func:`scale`, :func:`soften`, :func:`log_soften`, :func:`exp_concrete_log_density` and
+:func:`binary_concrete_log_density` are the formulas: they check nothing, and take arrays of float32 at least.
+Every other function checks its arguments once and calls them.
 """
 
-from math import lgamma
+from math import lgamma, log
 from typing import Any
 
 from gumbel_tutorial.arrays import (
     Array,
     below_largest,
     cast,
+    common_dtype,
+    finite_or_zero,
+    is_number,
+    is_torch,
     log_softmax,
     logsumexp,
     namespace,
     perturb,
+    quiet,
+    sample_dtype,
     softmax,
     widen,
 )
@@ -37,6 +47,50 @@ from gumbel_tutorial.checks import (
 )
 
 
+def scale(perturbed: Array, temperature: Any, *, axis: int = -1) -> Array:
+    r"""Return $x/\tau$ up to a constant per row, the largest entry at 0; nothing is checked.
+
+    At 0 it stays for every temperature; the others may overflow, to -inf, which is right.
+
+    Args:
+        perturbed: x, perturbed logits or others.
+        temperature: $\tau > 0$, a number or an array of size 1 on the category axis.
+        axis: where the categories lie.
+
+    Examples:
+        >>> import numpy as np
+        >>> scale(np.array([3.0, 2.0, -np.inf]), 0.5).tolist()
+        [0.0, -2.0, -inf]
+    """
+    below = below_largest(perturbed, axis=axis)
+    if is_number(temperature):
+        return below / temperature
+    # A learned temperature has the derivative -x/tau^2, which is 0 * inf at an excluded category
+    # unless its -inf stays out of the division.
+    scaled = finite_or_zero(below) / cast(temperature, below.dtype)
+    if is_torch(below):
+        return scaled.masked_fill(below.isneginf(), -float("inf"))
+    xp = namespace(below=below)
+    return xp.where(below == -xp.inf, below, scaled)
+
+
+def soften(logits: Array, temperature: Any, *, axis: int = -1) -> Array:
+    r"""Return $\mathrm{softmax}(\ell/\tau)$; arguments as :func:`scale`, and nothing is checked.
+
+    Examples:
+        >>> import numpy as np
+        >>> soften(np.log([1.0, 3.0]), 0.5).round(4).tolist()
+        [0.1, 0.9]
+    """
+    return softmax(scale(logits, temperature, axis=axis), axis=axis, shifted=True)
+
+
+def log_soften(logits: Array, temperature: Any, *, axis: int = -1) -> Array:
+    r"""Return $\log\mathrm{softmax}(\ell/\tau)$; arguments as :func:`scale`, and nothing is checked."""
+    return log_softmax(scale(logits, temperature, axis=axis), axis=axis, shifted=True)
+
+
+@quiet
 def relax(logits: Array, noise: Array, temperature: Any, *, axis: int = -1) -> Array:
     r"""Return $y = \mathrm{softmax}((\ell + G)/\tau)$, the relaxed sample.
 
@@ -61,16 +115,18 @@ def relax(logits: Array, noise: Array, temperature: Any, *, axis: int = -1) -> A
         >>> relax(np.log([6.0, 3.0, 1.0]), np.zeros(3), 1.0).round(2).tolist()
         [0.6, 0.3, 0.1]
     """
-    scaled, axis = _scaled(logits, noise, temperature, axis)
-    relaxed = softmax(scaled, axis=axis, shifted=True)
-    return cast(relaxed, namespace(logits=logits).result_type(logits, noise))
+    perturbed, axis = _perturb(logits, noise, temperature, axis)
+    relaxed = soften(perturbed, temperature, axis=axis)
+    return cast(relaxed, sample_dtype(logits, noise))
 
 
+@quiet
 def log_relax(
     logits: Array, noise: Array, temperature: Any, *, axis: int = -1
 ) -> Array:
     r"""Return $\log y$ for the relaxed sample $y$, finite where $y$ itself rounds to 0.
 
+    It is -inf at an excluded category, and past the largest number of the dtype, which is 65504 in float16.
     Arguments and errors are those of :func:`relax`.
 
     Examples:
@@ -78,42 +134,26 @@ def log_relax(
         >>> log_relax(np.zeros(2), np.array([0.0, 10.0]), 0.01).tolist()
         [-1000.0, 0.0]
     """
-    scaled, axis = _scaled(logits, noise, temperature, axis)
-    log_relaxed = log_softmax(scaled, axis=axis)
-    return cast(log_relaxed, namespace(logits=logits).result_type(logits, noise))
+    perturbed, axis = _perturb(logits, noise, temperature, axis)
+    log_relaxed = log_soften(perturbed, temperature, axis=axis)
+    return cast(log_relaxed, sample_dtype(logits, noise))
 
 
-def _scaled(
+def _perturb(
     logits: Array, noise: Array, temperature: Any, axis: int
 ) -> tuple[Array, int]:
-    """Return the scaled logits of checked arguments, and their category axis counted from the end."""
+    """Return the perturbed logits of checked arguments, and their category axis counted from the end."""
     namespace(logits=logits, noise=noise, temperature=temperature)
-    check_logits(logits, axis=axis)
+    largest = check_logits(logits, axis=axis)
     # From the end, where shapes are aligned: noise may have another number of axes.
     axis = axis - logits.ndim if axis >= 0 else axis
     check_noise(noise, logits, axis=axis)
     least = smallest_divisor(logits)
     check_temperature(temperature, logits, axis=axis, least=least)
-    return _scale(perturb(logits, noise, axis=axis), temperature, axis=axis), axis
+    return perturb(logits, noise, axis=axis, largest=largest), axis
 
 
-def _scale(perturbed: Array, temperature: Any, *, axis: int) -> Array:
-    """Return perturbed / temperature up to a constant in every row, the largest entry at 0.
-
-    At 0 it stays for every temperature; the others may overflow, to -inf, which is right.
-    """
-    below = below_largest(perturbed, axis=axis)
-    if isinstance(temperature, (int, float)):
-        return below / temperature
-    # A learned temperature has the derivative -x/tau^2, which is 0 * inf at an excluded category
-    # unless its -inf stays out of the division.
-    xp = namespace(below=below)
-    temperature = xp.astype(temperature, below.dtype)
-    excluded = below == -xp.inf
-    finite = xp.where(excluded, xp.zeros_like(below), below)
-    return xp.where(excluded, -xp.inf, finite / temperature)
-
-
+@quiet
 def log_density(relaxed: Array, logits: Array, temperature: Any) -> Array:
     r"""Return the log-density of the relaxed sample on the simplex.
 
@@ -145,12 +185,14 @@ def log_density(relaxed: Array, logits: Array, temperature: Any) -> Array:
     """
     xp = namespace(relaxed=relaxed, logits=logits, temperature=temperature)
     check_open_simplex(relaxed, "relaxed")
+    _check_law(logits, temperature, relaxed, "relaxed")
     log_relaxed = xp.log(widen(relaxed))
-    in_log_space = _log_space(log_relaxed, logits, temperature, "relaxed")
+    in_log_space = exp_concrete_log_density(log_relaxed, widen(logits), temperature)
     density = in_log_space - xp.sum(log_relaxed, axis=-1)
-    return cast(density, xp.result_type(relaxed, logits))
+    return cast(density, common_dtype(relaxed, logits))
 
 
+@quiet
 def log_density_in_log_space(
     log_relaxed: Array, logits: Array, temperature: Any
 ) -> Array:
@@ -180,23 +222,34 @@ def log_density_in_log_space(
         >>> round(float(log_density_in_log_space(np.array([-1000.0, 0.0]), np.zeros(2), 0.01)), 4)
         -14.6053
     """
-    xp = namespace(log_relaxed=log_relaxed, logits=logits, temperature=temperature)
+    namespace(log_relaxed=log_relaxed, logits=logits, temperature=temperature)
     check_log_simplex(log_relaxed, "log_relaxed")
-    density = _log_space(widen(log_relaxed), logits, temperature, "log_relaxed")
-    return cast(density, xp.result_type(log_relaxed, logits))
+    _check_law(logits, temperature, log_relaxed, "log_relaxed")
+    density = exp_concrete_log_density(widen(log_relaxed), widen(logits), temperature)
+    return cast(density, common_dtype(log_relaxed, logits))
 
 
-def _log_space(log_relaxed: Array, logits: Array, temperature: Any, name: str) -> Array:
-    """Return the log-density of log_relaxed, in float32 at least, for a caller that calls it ``name``."""
+def _check_law(logits: Array, temperature: Any, point: Array, name: str) -> None:
+    """Require finite logits and a temperature of the law of a point, which the caller calls ``name``."""
     check_logits(logits)
     check_finite(logits, "logits")
-    check_same_categories(log_relaxed, name, logits)
-    check_temperature(temperature, log_relaxed, logits_name=name)
+    check_same_categories(point, name, logits)
+    check_temperature(temperature, point, logits_name=name)
+    if not is_number(temperature):
+        check_broadcast(temperature, "temperature", logits, "logits")
+
+
+def exp_concrete_log_density(
+    log_relaxed: Array, logits: Array, temperature: Any
+) -> Array:
+    """Return the formula of :func:`log_density_in_log_space`; nothing is checked."""
     xp = namespace(log_relaxed=log_relaxed)
     num_categories = logits.shape[-1]
-    weights = widen(logits) - temperature * log_relaxed
-    # One temperature a row, of shape (..., 1): summing over that axis drops it, and nothing else.
-    log_temperature = xp.sum(_log(temperature, weights), axis=-1)
+    weights = logits - temperature * log_relaxed
+    log_temperature = _log(temperature)
+    if getattr(log_temperature, "ndim", 0) > 0:
+        # One temperature per row, of shape (..., 1): summing over that axis drops it, and nothing else.
+        log_temperature = xp.sum(log_temperature, axis=-1)
     return (
         lgamma(num_categories)
         + (num_categories - 1) * log_temperature
@@ -205,14 +258,14 @@ def _log_space(log_relaxed: Array, logits: Array, temperature: Any, name: str) -
     )
 
 
-def _log(temperature: Any, like: Array) -> Array:
-    """Return the log of a temperature in float32 at least; that of a number in the dtype of ``like``."""
-    xp = namespace(like=like)
-    if isinstance(temperature, (int, float)):
-        temperature = xp.full((), temperature, dtype=like.dtype, device=like.device)
-    return xp.log(widen(temperature))
+def _log(temperature: Any) -> Any:
+    """Return the log of a temperature, a number of a number, of an array in float32 at least."""
+    if is_number(temperature):
+        return log(temperature)
+    return namespace(temperature=temperature).log(widen(temperature))
 
 
+@quiet
 def binary_relax(logit: Array, noise: Array, temperature: Any) -> Array:
     r"""Return $y = \mathrm{sigmoid}((\ell + L)/\tau)$, the relaxed Bernoulli sample.
 
@@ -239,9 +292,10 @@ def binary_relax(logit: Array, noise: Array, temperature: Any) -> Array:
     """
     scaled = _binary_relax_logit(logit, noise, temperature)
     xp = namespace(scaled=scaled)
-    return cast(xp.exp(-_softplus(-scaled)), xp.result_type(logit, noise))
+    return cast(xp.exp(-_softplus(-scaled)), sample_dtype(logit, noise))
 
 
+@quiet
 def binary_relax_logit(logit: Array, noise: Array, temperature: Any) -> Array:
     r"""Return $x = (\ell + L)/\tau$, the logit of the relaxed Bernoulli sample.
 
@@ -254,7 +308,7 @@ def binary_relax_logit(logit: Array, noise: Array, temperature: Any) -> Array:
         200.0
     """
     scaled = _binary_relax_logit(logit, noise, temperature)
-    return cast(scaled, namespace(logit=logit).result_type(logit, noise))
+    return cast(scaled, sample_dtype(logit, noise))
 
 
 def _binary_relax_logit(logit: Array, noise: Array, temperature: Any) -> Array:
@@ -271,11 +325,12 @@ def _check_binary(value: Array, name: str, logit: Array, temperature: Any) -> No
         check_finite(array, array_name)
     check_broadcast(value, name, logit, "logit")
     check_positive(temperature, "temperature", least=smallest_divisor(logit))
-    if not isinstance(temperature, (int, float)):
+    if not is_number(temperature):
         check_broadcast(temperature, "temperature", logit, "logit")
         check_broadcast(temperature, "temperature", value, name)
 
 
+@quiet
 def binary_log_density(relaxed: Array, logit: Array, temperature: Any) -> Array:
     r"""Return the log-density of the relaxed Bernoulli sample y on (0, 1).
 
@@ -307,10 +362,11 @@ def binary_log_density(relaxed: Array, logit: Array, temperature: Any) -> Array:
     xp = namespace(relaxed=relaxed)
     wide = widen(relaxed)
     log_one, log_zero = xp.log(wide), xp.log1p(-wide)
-    density = _logit_space(log_one - log_zero, logit, temperature)
-    return cast(density - log_one - log_zero, xp.result_type(relaxed, logit))
+    density = binary_concrete_log_density(log_one - log_zero, widen(logit), temperature)
+    return cast(density - log_one - log_zero, common_dtype(relaxed, logit))
 
 
+@quiet
 def binary_log_density_in_logit_space(
     relaxed_logit: Array, logit: Array, temperature: Any
 ) -> Array:
@@ -338,14 +394,18 @@ def binary_log_density_in_logit_space(
         -100.69314718055995
     """
     _check_binary(relaxed_logit, "relaxed_logit", logit, temperature)
-    density = _logit_space(widen(relaxed_logit), logit, temperature)
-    return cast(density, namespace(logit=logit).result_type(relaxed_logit, logit))
+    density = binary_concrete_log_density(
+        widen(relaxed_logit), widen(logit), temperature
+    )
+    return cast(density, common_dtype(relaxed_logit, logit))
 
 
-def _logit_space(relaxed_logit: Array, logit: Array, temperature: Any) -> Array:
-    """Return the log-density of a relaxed logit that is float32 at least."""
-    shift = widen(logit) - temperature * relaxed_logit
-    return _log(temperature, shift) + shift - 2 * _softplus(shift)
+def binary_concrete_log_density(
+    relaxed_logit: Array, logit: Array, temperature: Any
+) -> Array:
+    """Return the formula of :func:`binary_log_density_in_logit_space`; nothing is checked."""
+    shift = logit - temperature * relaxed_logit
+    return _log(temperature) + shift - 2 * _softplus(shift)
 
 
 def _softplus(values: Array) -> Array:

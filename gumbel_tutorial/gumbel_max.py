@@ -3,30 +3,40 @@ r"""Gumbel-Max: the argmax of logits plus Gumbel noise is an exact categorical d
 With $G_i$ independent standard Gumbels, $I = \arg\max_i(\ell_i + G_i)$ has $\Pr(I = i) = \pi_i$, and the
 maximum is Gumbel($\mathrm{logsumexp}\,\ell$, 1), independent of $I$.
 Source: Gumbel (1954); Yellott (1977); Maddison, Tarlow and Minka (2014), *A* Sampling*.
+
+:func:`condition` and :func:`plackett_luce_log_prob` are formulas that check nothing, as are ``perturb``,
+``argmax`` and ``top_k`` of :mod:`gumbel_tutorial.arrays`. Every other function checks its arguments once and
+calls them.
 """
 
 from gumbel_tutorial import gumbel
 from gumbel_tutorial.arrays import (
     Array,
+    argmax,
     cast,
+    is_torch,
     log_softmax,
     logsumexp,
     namespace,
     one_hot,
     perturb,
+    quiet,
     top_k,
     widen,
 )
 from gumbel_tutorial.checks import (
     check_batch,
     check_category_axis,
+    check_count,
     check_index,
     check_logits,
     check_noise,
     first_true,
+    refuse,
 )
 
 
+@quiet
 def argmax_sample(logits: Array, noise: Array) -> Array:
     r"""Return $I = \arg\max_i (\ell_i + G_i)$, a draw from $\mathrm{softmax}(\ell)$.
 
@@ -50,11 +60,12 @@ def argmax_sample(logits: Array, noise: Array) -> Array:
         >>> argmax_sample(np.log([0.6, 0.3, 0.1]), np.array([0.0, 2.0, 1.0])).tolist()
         1
     """
-    check_logits(logits)
+    largest = check_logits(logits)
     check_noise(noise, logits)
-    return namespace(logits=logits).argmax(perturb(logits, noise), axis=-1)
+    return argmax(perturb(logits, noise, largest=largest))
 
 
+@quiet
 def max_location(logits: Array) -> Array:
     r"""Return the location of the law of the maximum, $\log\sum_i e^{\ell_i}$; its scale is 1.
 
@@ -79,6 +90,7 @@ def max_location(logits: Array) -> Array:
     return cast(logsumexp(widen(logits)), logits.dtype)
 
 
+@quiet
 def noise_given_index(logits: Array, index: Array, noise: Array) -> Array:
     r"""Turn free Gumbel noise into a draw of the noise given that ``index`` won the argmax.
 
@@ -114,19 +126,36 @@ def noise_given_index(logits: Array, index: Array, noise: Array) -> Array:
     check_index(index, num_categories)
     check_batch(index, "index", logits)
     check_batch(index, "index", noise, "noise")
-    wide = widen(logits)
     won = one_hot(index, num_categories, dtype=xp.bool)
-    excluded = first_true(won & (wide == -xp.inf))
+    excluded = first_true(won & (logits == -xp.inf))
     if excluded is not None:
-        raise ValueError(f"index must be a category above -inf, got {excluded[-1]}")
+        refuse("index", "be a category above -inf", excluded[-1])
+    return cast(condition(widen(logits), index, widen(noise)), noise.dtype)
+
+
+def condition(logits: Array, index: Array, noise: Array) -> Array:
+    r"""Return the noise given the winner, the formula of :func:`noise_given_index`; nothing is checked.
+
+    Args:
+        logits: shape ``(..., K)``, float32 at least.
+        index: the winner, integers of the batch shape, of a category above -inf.
+        noise: standard Gumbel noise in the dtype of the logits.
+
+    Examples:
+        >>> import numpy as np
+        >>> condition(np.zeros(2), np.array(1), np.array([3.0, 0.0])).round(4).tolist()
+        [0.5982, 0.6931]
+    """
+    xp = namespace(logits=logits)
+    won = one_hot(index, logits.shape[-1], dtype=xp.bool)
     # Relative to the winner's noise: log pi is all that enters, so the logits' offset cancels here.
-    log_prob = log_softmax(wide)
-    free = widen(noise)
-    maximum = xp.sum(xp.where(won, free, xp.zeros_like(free)), axis=-1, keepdims=True)
-    given = gumbel.truncate(free, maximum - log_prob)
-    return cast(xp.where(won, maximum - log_prob, given), noise.dtype)
+    log_prob = log_softmax(logits)
+    maximum = xp.sum(xp.where(won, noise, xp.zeros_like(noise)), axis=-1, keepdims=True)
+    upper = maximum - log_prob
+    return xp.where(won, upper, gumbel.truncate(noise, upper))
 
 
+@quiet
 def top_k_sample(logits: Array, noise: Array, k: int) -> Array:
     r"""Return the k categories of largest $\ell_i + G_i$, the largest first.
 
@@ -150,12 +179,13 @@ def top_k_sample(logits: Array, noise: Array, k: int) -> Array:
         >>> top_k_sample(np.log([0.6, 0.3, 0.1]), np.array([0.0, 2.0, 1.0]), 2).tolist()
         [1, 0]
     """
-    check_logits(logits)
+    largest = check_logits(logits)
     check_noise(noise, logits)
-    _check_k(k, logits)
-    return top_k(perturb(logits, noise), k)
+    k = _check_k(k, logits)
+    return top_k(perturb(logits, noise, largest=largest), k)
 
 
+@quiet
 def top_k_log_prob(logits: Array, indices: Array) -> Array:
     r"""Return the log-probability of an ordered sample without replacement.
 
@@ -178,24 +208,29 @@ def top_k_log_prob(logits: Array, indices: Array) -> Array:
         >>> round(float(np.exp(top_k_log_prob(np.log([0.6, 0.3, 0.1]), np.array([1, 0])))), 4)
         0.2571
     """
-    xp = namespace(logits=logits, indices=indices)
+    namespace(logits=logits, indices=indices)
     check_logits(logits)
-    num_categories = logits.shape[-1]
-    check_index(indices, num_categories, "indices")
+    check_index(indices, logits.shape[-1], "indices")
     check_category_axis(indices, "indices")
     check_batch(indices, "indices", logits, own_axes=1)
-    wide = widen(logits)
-    drawn = xp.zeros(wide.shape, dtype=xp.bool, device=wide.device)
-    total = xp.zeros(wide.shape[:-1], dtype=wide.dtype, device=wide.device)
+    _check_distinct(indices)
+    return cast(plackett_luce_log_prob(widen(logits), indices), logits.dtype)
+
+
+def plackett_luce_log_prob(logits: Array, indices: Array) -> Array:
+    """Return the formula of :func:`top_k_log_prob`; nothing is checked.
+
+    Args:
+        logits: shape ``(..., K)``, float32 at least.
+        indices: distinct categories in their order, shape ``(..., k)``, batch broadcastable.
+    """
+    xp = namespace(logits=logits)
+    drawn = xp.zeros_like(logits, dtype=xp.bool)
+    total = xp.zeros_like(logits[..., 0])
     for position in range(indices.shape[-1]):
-        chosen = one_hot(indices[..., position], num_categories, dtype=xp.bool)
-        repeated = first_true(chosen & drawn)
-        if repeated is not None:
-            raise ValueError(
-                f"indices must be distinct in every row, got {repeated[-1]} twice"
-            )
-        left = xp.where(drawn, -xp.inf, wide)
-        logit = xp.sum(xp.where(chosen, wide, xp.zeros_like(wide)), axis=-1)
+        chosen = one_hot(indices[..., position], logits.shape[-1], dtype=xp.bool)
+        left = xp.where(drawn, -xp.inf, logits)
+        logit = xp.sum(xp.where(chosen, logits, xp.zeros_like(logits)), axis=-1)
         # An excluded category has probability 0, also when nothing but such is left: the derivative of
         # that sum would be NaN.
         possible = logit > -xp.inf
@@ -203,16 +238,29 @@ def top_k_log_prob(logits: Array, indices: Array) -> Array:
         normaliser = xp.where(possible, logsumexp(left), xp.zeros_like(logit))
         total = total + (logit - normaliser)
         drawn = drawn | chosen
-    return cast(total, logits.dtype)
+    return total
 
 
-def _check_k(k: int, logits: Array) -> None:
+def _check_distinct(indices: Array) -> None:
+    xp = namespace(indices=indices)
+    ordered = xp.sort(indices, axis=-1)
+    if is_torch(indices):
+        ordered = ordered.long()
+    repeated = first_true(ordered[..., 1:] == ordered[..., :-1])
+    if repeated is not None:
+        refuse("indices", "be distinct in every row", f"{int(ordered[repeated])} twice")
+
+
+def _check_k(k: int, logits: Array) -> int:
+    k = check_count(k, "k", 1)
     xp = namespace(logits=logits)
-    if not isinstance(k, int) or k < 1:
-        raise ValueError(f"k must be a whole number of at least 1, got {k}")
-    open_categories = xp.sum(xp.astype(logits > -xp.inf, xp.int64), axis=-1)
+    open_categories = xp.sum(xp.astype(logits > -xp.inf, xp.int32), axis=-1)
     row = first_true(open_categories < k)
     if row is not None:
-        raise ValueError(
-            f"k must be at most the {int(open_categories[row])} open categories of row {row}, got {k}"
+        of = f" of row {row}" if row else ""
+        refuse(
+            "k", f"be at most the {int(open_categories[row])} open categories{of}", k
         )
+    if k > logits.shape[-1]:  # also where no value can be read
+        refuse("k", f"be at most the {logits.shape[-1]} categories", k)
+    return k

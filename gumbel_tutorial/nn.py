@@ -80,7 +80,7 @@ def _draw(
     """Return the sample of arguments that have been checked, in float32 at least."""
     gumbels = noise.gumbel_like(logits, generator=generator)
     perturbed = perturb(logits, gumbels, axis=dim)
-    relaxed = softmax(concrete._scale(perturbed, tau, axis=dim), axis=dim)
+    relaxed = softmax(concrete.scale(perturbed, tau, axis=dim), axis=dim)
     if hard:
         index = perturbed.argmax(dim, keepdim=True)
         relaxed = _one_hot_forward(relaxed, index, dim)

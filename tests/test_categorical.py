@@ -202,7 +202,9 @@ def test_an_alias_table_has_one_law():
 
 def test_uniforms_of_another_kind_or_batch_are_refused(to_array, example_logits):
     for sampler in SAMPLERS.values():
-        with pytest.raises(TypeError, match="uniform must be a NumPy array or a torch"):
+        with pytest.raises(
+            TypeError, match="uniform must be an array of NumPy, torch or"
+        ):
             sampler(to_array(example_logits), 0.5)
     with pytest.raises(ValueError, match="uniform must broadcast against the batch of"):
         categorical.inverse_cdf_sample(to_array(np.zeros((2, 3))), to_array([0.5] * 3))

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
-from gumbel_tutorial import checks
+from gumbel_tutorial import categorical, checks, concrete, gumbel, gumbel_max
 
 NAN, INF = np.nan, np.inf
 
@@ -75,11 +76,11 @@ def test_a_divisor_that_rounds_to_nothing_is_refused(to_array, dtype):
 def test_a_number_is_refused_where_an_array_is_needed():
     for check in (checks.check_floating, checks.check_open_unit_interval):
         with pytest.raises(
-            TypeError, match="noise must be a NumPy array or a torch tensor, got float"
+            TypeError, match="noise must be an array of NumPy, torch or JAX, got float"
         ):
             check(0.5, "noise")
     with pytest.raises(
-        TypeError, match="index must be a NumPy array or a torch tensor, got int"
+        TypeError, match="index must be an array of NumPy, torch or JAX, got int"
     ):
         checks.check_index(1, 3)
 
@@ -188,11 +189,132 @@ def test_a_mask_is_waited_for_once():
 
 
 def test_values_are_not_read_where_there_are_none():
+    def row_of(logits):
+        checks.check_logits(logits)
+        return logits.sum()
+
     bad = torch.tensor([[0.0, NAN]])
-    torch.func.vmap(lambda row: checks.check_logits(row) or row)(bad)
-    torch.compile(
-        lambda row: checks.check_logits(row) or row, backend="eager", fullgraph=True
-    )(bad)
+    torch.func.vmap(row_of)(bad)
+    torch.compile(row_of, backend="eager", fullgraph=True)(bad)
+    with torch._subclasses.FakeTensorMode():
+        row_of(torch.zeros(1, 2))
+    make_fx(row_of)(bad)
     checks.check_logits(bad.to("meta"))
     with pytest.raises(ValueError, match="NaN"):
-        torch.func.grad(lambda row: checks.check_logits(row) or row.sum())(bad)
+        torch.func.grad(row_of)(bad)
+
+
+def test_check_logits_returns_the_maxima_that_it_read(to_array):
+    logits = to_array([[0.0, 3.0], [-INF, -2.0]])
+    assert checks.check_logits(logits).tolist() == [[3.0], [-2.0]]
+    assert checks.check_logits(logits, axis=0).tolist() == [[0.0, 3.0]]
+    leaf = torch.zeros(3, requires_grad=True)
+    assert not checks.check_logits(leaf).requires_grad
+
+
+def test_values_are_read_or_not_as_the_switch_says(to_array):
+    bad = to_array([0.0, NAN])
+    checks.check_values(False)
+    try:
+        checks.check_logits(bad)
+        checks.check_finite(bad, "noise")
+        checks.check_positive(bad, "temperature")
+        checks.check_index(to_array([7], dtype="int64"), 3)
+        with checks.check_values(True), pytest.raises(ValueError, match="NaN"):
+            checks.check_logits(bad)
+        checks.check_logits(bad)  # the inner context has restored what it found
+        with pytest.raises(ValueError, match="at least one category"):
+            checks.check_logits(to_array(np.zeros((3, 0))))
+        with pytest.raises(TypeError, match="floating dtype"):
+            checks.check_logits(to_array([0], dtype="int64"))
+        with pytest.raises(ValueError, match="temperature must be positive, got 0"):
+            checks.check_positive(0, "temperature")
+    finally:
+        checks.check_values(True)
+    with pytest.raises(ValueError, match="NaN"):
+        checks.check_logits(bad)
+
+
+def test_the_switch_restores_after_an_error_and_takes_a_bool():
+    with pytest.raises(KeyError), checks.check_values(False):
+        raise KeyError
+    with pytest.raises(ValueError, match="NaN"):
+        checks.check_logits(np.array([NAN]))
+    with pytest.raises(TypeError, match="enabled must be a bool, got int"):
+        checks.check_values(0)
+
+
+def test_without_value_checks_nothing_waits_for_the_device():
+    """A tensor without values tells: reading one would fail."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class NoReading(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            assert "local_scalar" not in str(function)
+            assert "item" not in str(function)
+            return function(*args, **(kwargs or {}))
+
+    logits, draws = torch.zeros(4, 3), torch.zeros(4, 3)
+    index, tau = torch.zeros(4, dtype=torch.int64), torch.ones(4, 1)
+    with checks.check_values(False), NoReading():
+        concrete.relax(logits, draws, tau)
+        gumbel_max.argmax_sample(logits, draws)
+        gumbel_max.top_k_sample(logits, draws, 2)
+        gumbel_max.noise_given_index(logits, index, draws)
+        gumbel_max.top_k_log_prob(logits, index[:, None])
+        categorical.kl(logits, draws)
+        gumbel.log_density(draws, tau, tau)
+    with pytest.raises(AssertionError), NoReading():
+        concrete.relax(logits, draws, tau)
+
+
+def test_the_switch_works_in_compiled_code():
+    @torch.compile(backend="eager", fullgraph=True)
+    def inside(logits):
+        with checks.check_values(False):
+            checks.check_logits(logits)
+        return logits.sum()
+
+    inside(torch.tensor([NAN]))
+    with pytest.raises(ValueError, match="NaN"):
+        checks.check_logits(torch.tensor([NAN]))
+
+
+@pytest.mark.parametrize(
+    "whole", [2, np.int64(2), np.uint8(2), np.array(2), torch.tensor(2)]
+)
+def test_whole_numbers_of_every_library_are_counts(whole):
+    count = checks.check_count(whole, "k", 1)
+    assert count == 2
+    assert type(count) is int
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [True, np.True_, torch.tensor(True), np.array(True), 2.0, 1.5, "2", None, 0, [2]],
+)
+def test_what_is_no_whole_number_is_refused(bad):
+    with pytest.raises(ValueError, match="k must be a whole number of at least 1, got"):
+        checks.check_count(bad, "k", 1)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "uint16", "int16", "uint32", "uint64"]
+)
+def test_an_index_of_a_narrow_dtype_is_compared_in_a_wide_one(to_array, dtype):
+    checks.check_index(to_array([0, 100], dtype=dtype), 256)
+    with pytest.raises(ValueError, match=r"index must lie in 0 \.\.\. 99, got 100"):
+        checks.check_index(to_array([0, 100], dtype=dtype), 100)
+
+
+def test_a_fault_of_an_array_without_axes_has_no_place():
+    with pytest.raises(ValueError, match="loc must be finite, got inf$"):
+        checks.check_finite(np.array(INF), "loc")
+    with pytest.raises(ValueError, match="value must not be NaN, got nan$"):
+        checks.check_no_nan(torch.tensor(NAN), "value")
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.complex64, torch.bool])
+def test_a_dtype_that_cannot_hold_logits_is_refused(dtype):
+    with pytest.raises(TypeError, match="logits must have a floating dtype, got torch"):
+        checks.check_logits(torch.zeros(3).to(dtype))

@@ -471,7 +471,7 @@ BINARY = [
 def test_the_binary_case_refuses_by_name(call, to_array):
     half, name = to_array([0.5, 0.5]), next(iter(inspect.signature(call).parameters))
     with pytest.raises(
-        TypeError, match=f"{name} must be a NumPy array or a torch tens"
+        TypeError, match=f"{name} must be an array of NumPy, torch or J"
     ):
         call(0.5, half, 0.5)
     with pytest.raises(ValueError, match="must broadcast against .* got shape"):

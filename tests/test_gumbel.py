@@ -334,7 +334,7 @@ def test_wrong_kinds_are_type_errors():
     with pytest.raises(TypeError, match="value must have a floating dtype"):
         gumbel.density(np.array([1]))
     with pytest.raises(
-        TypeError, match="value must be a NumPy array or a torch tensor, got list"
+        TypeError, match="value must be an array of NumPy, torch or JAX, got list"
     ):
         gumbel.density([1.0])
     with pytest.raises(

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import torch
 
-from gumbel_tutorial import categorical, gumbel_max, noise
+from gumbel_tutorial import categorical, checks, gumbel_max, noise
 from gumbel_tutorial.book import statistics
 
 FAILURE_RATE = 1e-4
@@ -283,7 +283,7 @@ def test_winners_that_fit_no_batch_are_refused_by_name(to_array):
     with pytest.raises(ValueError, match="index must broadcast against the batch of n"):
         gumbel_max.noise_given_index(logits[0], five, draws)
     with pytest.raises(
-        TypeError, match="index must be a NumPy array or a torch tensor"
+        TypeError, match="index must be an array of NumPy, torch or JAX"
     ):
         gumbel_max.noise_given_index(logits, 1, draws)
     with pytest.raises(ValueError, match="indices must broadcast against the batch of"):
@@ -304,6 +304,18 @@ def test_a_k_that_cannot_be_drawn_is_refused(k, message, to_array):
     logits = to_array([[0.0, 0.0, 0.0], [0.0, 0.0, -np.inf]])
     with pytest.raises(ValueError, match=message):
         gumbel_max.top_k_sample(logits, to_array(np.zeros((2, 3))), k)
+
+
+def test_a_k_above_the_categories_of_the_only_row_is_refused_without_a_row(to_array):
+    zeros = to_array([0.0] * 3)
+    message = "k must be at most the 3 open categories, got 4"
+    with pytest.raises(ValueError, match=message):
+        gumbel_max.top_k_sample(zeros, zeros, 4)
+    with (
+        checks.check_values(False),
+        pytest.raises(ValueError, match="k must be at most the 3 categories, got 4"),
+    ):
+        gumbel_max.top_k_sample(zeros, zeros, 4)
 
 
 def test_repeated_indices_are_refused(to_array):

@@ -340,7 +340,7 @@ def test_shapes_at_the_edge():
         (
             {"tau": "1"},
             TypeError,
-            "tau must be a NumPy array or a torch tensor, got str",
+            "tau must be an array of NumPy, torch or JAX, got str",
         ),
         ({"dim": 2}, ValueError, "logits must have axis 2"),
         (

@@ -65,7 +65,7 @@ def soften(logits: torch.Tensor, temperature: Any) -> torch.Tensor:
     check_temperature(temperature, logits, least=smallest_divisor(logits))
     if isinstance(temperature, torch.Tensor):
         check_broadcasts_to(temperature, "temperature", logits)
-    return concrete._scale(logits, temperature, axis=-1).softmax(-1)
+    return concrete.scale(logits, temperature, axis=-1).softmax(-1)
 
 
 def draw(logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
