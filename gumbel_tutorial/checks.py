@@ -256,7 +256,7 @@ def check_open_simplex(array: Array, name: str) -> None:
     values = widen(stop_gradient(array))
     _check(array, name, values > 0, "be positive in every category")
     total = xp.sum(values, axis=-1)
-    row = first_true(xp.abs(total - 1) > _tolerance(array))
+    row = first_true(xp.abs(total - 1) > simplex_tolerance(array))
     if row is not None:
         refuse(name, "sum to one in every row", float(total[row]))
 
@@ -268,12 +268,13 @@ def check_log_simplex(array: Array, name: str) -> None:
     check_finite(array, name)
     xp = namespace(**{name: array})
     total = logsumexp(widen(stop_gradient(array)))
-    row = first_true(xp.abs(total) > _tolerance(array))
+    row = first_true(xp.abs(total) > simplex_tolerance(array))
     if row is not None:
         refuse(name, "have logsumexp 0 in every row", float(total[row]))
 
 
-def _tolerance(array: Array) -> float:
+def simplex_tolerance(array: Array) -> float:
+    """Return how far from one the sum of a rounded sample may lie."""
     # A rounded sample misses one by K roundings; the root of the spacing is far above that. A float64 array
     # may hold samples that were rounded to float32 before.
     finfo = namespace(array=array).finfo

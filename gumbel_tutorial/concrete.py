@@ -6,7 +6,7 @@ Sources: Maddison, Mnih and Teh (2017), section 3 and appendix B; Jang, Gu and P
 Temperatures are numbers, or arrays of size 1 on the category axis: one for each row. The binary case
 takes one logit instead of two, and logistic noise.
 
-:func:`scale`, :func:`soften`, :func:`log_soften`, :func:`exp_concrete_log_density` and
+:func:`scale`, :func:`soften`, :func:`log_soften`, :func:`exp_concrete_log_density`, :func:`binary_scale` and
 :func:`binary_concrete_log_density` are the formulas: they check nothing, and take arrays of float32 at least.
 Every other function checks its arguments once and calls them.
 """
@@ -290,7 +290,8 @@ def binary_relax(logit: Array, noise: Array, temperature: Any) -> Array:
         >>> float(binary_relax(np.array(0.0), np.array(0.0), 0.5))
         0.5
     """
-    scaled = _binary_relax_logit(logit, noise, temperature)
+    _check_binary(noise, "noise", logit, temperature)
+    scaled = binary_scale(logit, noise, temperature)
     xp = namespace(scaled=scaled)
     return cast(xp.exp(-_softplus(-scaled)), sample_dtype(logit, noise))
 
@@ -307,13 +308,13 @@ def binary_relax_logit(logit: Array, noise: Array, temperature: Any) -> Array:
         >>> float(binary_relax_logit(np.array(100.0), np.array(0.0), 0.5))
         200.0
     """
-    scaled = _binary_relax_logit(logit, noise, temperature)
+    _check_binary(noise, "noise", logit, temperature)
+    scaled = binary_scale(logit, noise, temperature)
     return cast(scaled, sample_dtype(logit, noise))
 
 
-def _binary_relax_logit(logit: Array, noise: Array, temperature: Any) -> Array:
-    """Return (logit + noise) / temperature in float32 at least."""
-    _check_binary(noise, "noise", logit, temperature)
+def binary_scale(logit: Array, noise: Array, temperature: Any) -> Array:
+    """Return the formula of :func:`binary_relax_logit` in float32 at least; nothing is checked."""
     return (widen(logit) + widen(noise)) / temperature
 
 

@@ -267,6 +267,27 @@ def truncated_log_density(
     return xp.where(inside, result, xp.full_like(result, -xp.inf))
 
 
+@_limits
+def truncated_log_cdf(
+    value: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0
+) -> Array:
+    r"""Return $\log\Pr(X \le x)$ for Gumbel(loc, scale) given that it is at most ``upper``.
+
+    $\log F(x) - \log F(u) = e^{-b} - e^{-z}$ for $x \le u$, the difference taken as in
+    :func:`truncated_log_density`, and 0 above. Arguments and errors are those of that function.
+
+    Examples:
+        >>> float(truncated_log_cdf(-800.0, upper=-800.0))
+        0.0
+    """
+    xp, value, upper, loc, scale = _arguments(
+        value=value, upper=upper, loc=loc, scale=scale
+    )
+    gap = (upper - value) / scale
+    gap = xp.where(value < upper, gap, xp.zeros_like(gap))
+    return 0.0 - _drop(xp, (value - loc) / scale, gap)
+
+
 def _drop(xp: Any, z: Array, gap: Array) -> Array:
     """Return e^-z - e^-(z + gap) for gap >= 0: exactly 0 at gap 0, inf where it overflows.
 

@@ -139,6 +139,12 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     return _gumbel(draws, _name(array.dtype))
 
 
+def logistic_like(array: Array, *, generator: "Generator | None" = None) -> Array:
+    """Draw standard logistic noise for ``array``; arguments and errors as :func:`gumbel_like`."""
+    first, second = (gumbel_like(array, generator=generator) for _ in range(2))
+    return first - second
+
+
 def _name(dtype: Any) -> str:
     return str(getattr(dtype, "__name__", dtype)).removeprefix("torch.")
 

@@ -256,6 +256,24 @@ def test_the_truncated_log_density_is_exact_for_every_bound(bound, to_array):
             )
 
 
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_the_truncated_log_cdf_is_exact_for_every_bound(bound, to_array):
+    gaps = np.concatenate([[-1.0, 0.0], np.geomspace(1e-12, 60, 40)])
+    values = bound - gaps
+    ours = np.asarray(gumbel.truncated_log_cdf(to_array(values), bound))
+    with mpmath.workdps(800):
+        b = mpmath.mpf(bound)
+        points = [min(mpmath.mpf(float(value)), b) for value in values]
+        exact = [EXP(-b) - EXP(-x) for x in points]
+    for value, truth in zip(ours, exact, strict=True):
+        if truth < -HUGE:
+            assert value == -np.inf
+        else:
+            assert abs(mpmath.mpf(float(value)) - truth) <= 1e-12 * abs(truth) + TINY
+    assert gumbel.truncated_log_cdf(to_array([-np.inf]), bound)[0] == -np.inf
+    assert gumbel.truncated_log_cdf(to_array([np.inf]), bound)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("bound", "loc", "scale"), [(1.0, 0.0, 1.0), (-3.0, 2.0, 0.5), (9.0, 2.0, 3.0)]
 )
