@@ -1,5 +1,5 @@
-"""What the book is made with: pictures, quoted numbers, statistics, the machine."""
+"""What the book is made with: pictures, quoted numbers, tables, records, statistics, the machine."""
 
-from gumbel_tutorial.book.reporting import report
+from gumbel_tutorial.book.reporting import report, table
 
-__all__ = ["report"]
+__all__ = ["report", "table"]

@@ -147,9 +147,7 @@ def histogram(
         color=FAINT,
     )
     ax.plot(x, density, color=COLOURS[1])
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
-    return ax
+    return _no_left_axis(ax)
 
 
 def two_histograms(
@@ -172,6 +170,11 @@ def two_histograms(
         color=COLOURS[1],
         linewidth=1.5,
     )
+    return _no_left_axis(ax)
+
+
+def _no_left_axis(ax: Axes) -> Axes:
+    # The height of a density is fixed by its area.
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     return ax

@@ -1,6 +1,7 @@
 """Numbers for the prose: printed, and glued as the same text."""
 
 import builtins
+import re
 
 import pytest
 
@@ -32,3 +33,20 @@ def test_a_reader_without_the_book_tools_still_sees_the_number(capsys, monkeypat
     monkeypatch.setattr(builtins, "__import__", without_myst_nb)
     report.report("some-key", 1.5, ".1f")
     assert capsys.readouterr().out == "some-key = 1.5\n"
+
+
+def test_a_table_keeps_html_and_digits_as_they_are(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    report.table([["a<br>b", "1.50"]], ["name", "value"])
+    assert re.findall(r"<t[hd]>(.*?) *</t[hd]>", shown[0].data) == [
+        "name",
+        "value",
+        "a<br>b",
+        "1.50",
+    ]
+
+
+def test_a_row_with_a_cell_too_few_is_refused():
+    with pytest.raises(ValueError, match="each of 2 columns, got 1 in \\['a'\\]"):
+        report.table([["a"]], ["name", "value"])
