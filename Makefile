@@ -46,7 +46,8 @@ chromium:
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy --no-error-summary
+	@found=$$($(BIN)/lint-imports --no-logo --no-cache) || { echo "$$found"; exit 1; }
 	@$(BIN)/python tools/notebook.py check chapters/*.ipynb
 
 unit: $(STAMP)
