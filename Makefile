@@ -1,10 +1,11 @@
-# The only entry points. `make book` and `make test` need Python 3.11 to 3.13, make and git, nothing else.
+# The only entry points. `make book` and `make test` need Python 3.11 to 3.14, make and git, nothing else.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 TORCH  := $(shell sed -n 's/^torch==/torch==/p' requirements.txt)
 STAMP  := $(VENV)/.installed
+LAB    := $(VENV)/.jupyterlab
 NODE   := node_modules/.package-lock.json
 PORT   ?= 8000
 
@@ -12,10 +13,18 @@ PORT   ?= 8000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Packages go into the environment, whatever pip's personal settings say.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX
 # IPython warns where another environment is the active one, and the tests take warnings for errors.
 unexport VIRTUAL_ENV
+# Personal settings that change what a cell shows or a test does.
+unexport MPLBACKEND PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSTARTUP PYTEST_ADDOPTS PYTEST_PLUGINS
+export IPYTHONDIR := $(CURDIR)/$(VENV)/ipython
+export JUPYTER_CONFIG_DIR := $(CURDIR)/$(VENV)/jupyter
+export MATPLOTLIBRC := /dev/null
 
-.PHONY: book test chromium lint unit notebooks site serve bench clean
+.PHONY: book test quick chromium lint unit notebooks site notebook serve bench clean
 # One step at a time, whatever -j says: a failure is then the last thing on the screen.
 .NOTPARALLEL:
 
@@ -26,19 +35,33 @@ book: $(STAMP) $(NODE)
 # The browser first, since nobody should learn after ten minutes that it is missing.
 test: chromium lint unit notebooks site
 
+# What to run while editing: two minutes, and no browser.
+quick: lint
+	@$(BIN)/python -m pytest --quiet -m "not slow and not browser"
+
 # The environment: torch first and alone, since it is the one package whose build depends on the machine.
 $(STAMP): requirements.txt pyproject.toml tools/check_machine.sh
 	@sh tools/check_machine.sh "$(PYTHON)"
-	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	@echo "Installing the pinned packages into $(VENV) (about two minutes) ..."
-	@$(BIN)/pip install --quiet $(TORCH)
-	@$(BIN)/pip install --quiet --requirement requirements.txt
-	@$(BIN)/pip install --quiet --no-deps --editable .
+	@test -x $(BIN)/pip || "$(PYTHON)" -m venv --clear $(VENV)
+	@echo "Installing the pinned packages into $(VENV) (two minutes and more) ..."
+	@{ $(BIN)/pip install --quiet $(TORCH) && \
+	   $(BIN)/pip install --quiet --requirement requirements.txt && \
+	   $(BIN)/pip install --quiet --no-deps --editable .; } || \
+	 { echo "The packages could not be installed: is the network up? The same command goes on." >&2; exit 1; }
 	@touch $@
 
 # npm writes this file when it is done, so a lost or outdated node_modules is installed again.
 $(NODE): package-lock.json $(STAMP)
 	@npm ci --loglevel=error >/dev/null
+
+# A program that opens the chapters. Nothing else needs it, so it comes when it is asked for.
+$(LAB): $(STAMP)
+	@echo "Installing jupyterlab into $(VENV) ..."
+	@$(BIN)/pip install --quiet jupyterlab==4.6.6 --constraint requirements.txt
+	@touch $@
+
+notebook: $(LAB)
+	@$(BIN)/jupyter lab --notebook-dir chapters
 
 chromium:
 	@sh tools/install_chromium.sh
@@ -64,13 +87,18 @@ site: chromium $(STAMP) $(NODE)
 
 BENCHMARKS := $(filter-out measure.py,$(notdir $(wildcard benchmarks/*.py)))
 
-# Recorded, not tested: times belong to the machine they were measured on.
+# Not tested: times belong to the machine they were measured on. Into benchmarks/results; with RECORD=1 into the
+# package, whose records the chapters read: they are then to be run again (CONTRIBUTING.md).
 bench: $(STAMP)
-	@cd benchmarks && for script in $(BENCHMARKS); do ../$(BIN)/python $$script || exit 1; done
+	@cd benchmarks && for script in $(BENCHMARKS); do RECORD=$(RECORD) ../$(BIN)/python $$script || exit 1; done
 
 serve: book
+	@$(BIN)/python -c "import socket; socket.create_server(('localhost', $(PORT)))" 2>/dev/null || \
+	 { echo "Port $(PORT) cannot be used: name another, make serve PORT=..." >&2; exit 1; }
 	@echo "The book is at http://localhost:$(PORT)/ (Ctrl-C stops)"
 	@$(BIN)/python -m http.server $(PORT) --bind localhost --directory _build/html
 
 clean:
-	rm -rf _build $(VENV) node_modules *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf _build build dist $(VENV) node_modules *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

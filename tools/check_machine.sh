@@ -1,12 +1,14 @@
 #!/bin/sh
 # Stop with one line that names what to install, when the machine lacks something `make` needs.
 python=$1
-command -v "$python" >/dev/null 2>&1 || {
-  echo "$python is missing: install Python 3.11, 3.12 or 3.13 (or name yours: make PYTHON=...)" >&2
+wanted="install Python 3.11, 3.12, 3.13 or 3.14 (or name yours: make PYTHON=...)"
+# A shim can stand where no Python is behind it: only one that says its version is there.
+version=$("$python" --version 2>/dev/null) || {
+  echo "$python is missing: $wanted" >&2
   exit 1
 }
-"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || {
-  echo "$python is $("$python" --version 2>&1): install Python 3.11, 3.12 or 3.13 (or name yours: make PYTHON=...)" >&2
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || {
+  echo "$python is $version: $wanted" >&2
   exit 1
 }
 "$python" -c 'import ensurepip, venv' 2>/dev/null || {

@@ -1,7 +1,12 @@
 #!/bin/sh
 # The browser tests open the built site in the system's Chromium. Install Debian's where that can be done.
-for name in "$CHROMIUM" chromium chromium-browser google-chrome; do
-  [ -n "$name" ] && command -v "$name" >/dev/null 2>&1 && exit 0
+if [ -n "$CHROMIUM" ]; then
+  command -v "$CHROMIUM" >/dev/null 2>&1 && exit 0
+  echo "CHROMIUM must name a program, got $CHROMIUM" >&2
+  exit 1
+fi
+for name in chromium chromium-browser google-chrome; do
+  command -v "$name" >/dev/null 2>&1 && exit 0
 done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "Installing chromium for the browser tests ..."

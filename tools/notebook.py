@@ -8,6 +8,7 @@ The .ipynb with its stored outputs is the one source of a chapter; its MyST text
   check NB...     fail unless normalised, and lossless as text
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -66,8 +67,17 @@ def update(path: Path) -> None:
     write(normalise(notebook), path)
 
 
+def forget_personal_settings() -> None:
+    """Keep what a reader has set for notebooks of their own out of the stored outputs."""
+    os.environ["IPYTHONDIR"] = str(Path(sys.prefix) / "ipython")
+    os.environ["MATPLOTLIBRC"] = os.devnull
+    for name in ("MPLBACKEND", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "PYTHONWARNINGS"):
+        os.environ.pop(name, None)
+
+
 def run(path: Path) -> None:
     """Execute the chapter in its own folder and store the outputs."""
+    forget_personal_settings()
     notebook = read(path)
     client = NotebookClient(
         notebook,
