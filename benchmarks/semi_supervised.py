@@ -38,7 +38,10 @@ def make_steps(num_categories: int) -> dict[str, Callable[[], None]]:
         return model.marginal_loss(images, noise)
 
     def drawn() -> torch.Tensor:
-        return model.unlabelled_loss(images, estimator, generator=generator)
+        noise = torch.randn(1, BATCH, LATENTS, generator=generator)
+        return model.unlabelled_loss(
+            images, estimator, noise=noise, generator=generator
+        )
 
     def classified() -> torch.Tensor:
         return model.classify(images).logsumexp(-1)
@@ -56,7 +59,7 @@ def most_bytes(num_categories: int, name: str) -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def bytes_a_class() -> float:
+def bytes_per_class() -> float:
     """Return what one more class costs a step that sums, each number of classes in a process of its own."""
     few, many = 100, 1_000
     pool = ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1)
@@ -68,7 +71,7 @@ def bytes_a_class() -> float:
 def main() -> None:
     """Measure every number of classes that fits into memory, and say where it ends."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    fits = int(memory / bytes_a_class())
+    fits = int(memory / bytes_per_class())
     print(f"a sum over more than about {fits} classes does not fit into memory")
     steps = {}
     for num_categories, rounds in ROUNDS.items():

@@ -55,7 +55,7 @@ def our_step(images: torch.Tensor, hidden: tuple[int, ...]):
 
     def steps():
         for _ in range(STEPS):
-            trainer.advance()
+            trainer.step()
 
     return steps
 

@@ -114,6 +114,27 @@ def logistic(
     return _cast(first - second, name)
 
 
+def normal(
+    shape: int | tuple[int, ...], *, generator: "Generator", dtype: Any = None
+) -> Array:
+    r"""Draw $\epsilon \sim \mathcal N(0, 1)$.
+
+    Arguments, result and errors are those of :func:`uniform`.
+
+    Examples:
+        >>> normal(2, generator=np.random.default_rng(0)).round(4).tolist()
+        [0.1257, -0.1321]
+    """
+    name = _dtype_name(dtype, generator)
+    _check_shape(shape)
+    if isinstance(generator, np.random.Generator):
+        return _cast(np.asarray(generator.standard_normal(shape)), name)
+    torch = sys.modules["torch"]
+    device, dtype = generator.device, getattr(torch, _wide(name))
+    draws = torch.randn(shape, generator=generator, device=device, dtype=dtype)
+    return _cast(draws, name)
+
+
 def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     """Draw standard Gumbel noise of the shape, dtype and device of ``array``.
 

@@ -263,3 +263,17 @@ def test_a_generator_without_an_index_serves_every_device_of_its_type(monkeypatc
             ValueError, match=f"generator must be on device cuda:1, got one on {own}"
         ):
             checks.check_torch_generator(Stub(own), torch.device("cuda:1"))
+
+
+@pytest.mark.parametrize("dtype", [None, "float64", "float32", "float16"])
+def test_normal_noise_is_standard_normal(generator, dtype):
+    """Each of the three moments is off by 4.5 standard errors once in seventy thousand draws."""
+    draws = np.asarray(noise.normal((50_000,), generator=generator, dtype=dtype))
+    if dtype is not None:
+        assert draws.dtype == dtype
+    draws = draws.astype(float)
+    for moment, expected, variance in ((1, 0, 1), (2, 1, 2), (4, 3, 96)):
+        error = np.sqrt(variance / draws.size)
+        assert abs((draws**moment).mean() - expected) < 4.5 * error
+    with pytest.raises(ValueError, match="shape must not be negative, got -1"):
+        noise.normal(-1, generator=generator)

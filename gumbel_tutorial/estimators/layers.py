@@ -1,16 +1,15 @@
 """An estimator by name for every stochastic layer of a model, with the state it keeps."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from gumbel_tutorial import estimators
 from gumbel_tutorial.estimators.protocol import Estimator
+from gumbel_tutorial.estimators.registry import ESTIMATORS, get
 from gumbel_tutorial.estimators.score_function import MovingAverage
 
 # What follows the temperature schedule; the options of all others stay where they are.
@@ -22,36 +21,47 @@ _ANNEALED: Mapping[str, Callable[[float], dict[str, float]]] = {
     "gumbel_rao": lambda tau: {"temperature": tau},
     "slope_annealed": lambda tau: {"slope": 1 / tau},
 }
+# What every layer has for itself.
+_OF_THE_LAYER: Mapping[str, tuple[str, ...]] = {"relax": ("control", "parameters")}
+_MULTI_SAMPLE = "vimco"
 _CONTROL_WIDTH = 100
 
 
 class EstimatorLayers(nn.Module):
     """One estimator, once for each stochastic layer.
 
-    Moving averages and the control variate of RELAX, a network of one hidden layer, belong to a layer each,
-    and are part of the module's state.
+    Each layer has its own moving average or RELAX control variate (one hidden layer); both are saved with
+    the module.
 
     Args:
-        name: of the estimator, as in :func:`~gumbel_tutorial.estimators.registry.get`.
-        layers: number of variables and of categories of each layer.
-        options: of the estimator, but for the one that follows the schedule.
+        name: the estimator's, as in :func:`~gumbel_tutorial.estimators.registry.get`.
+        layers: number of variables N and of categories K of each layer.
+        options: of the estimator, except the one that the temperature schedule sets.
 
     Raises:
         TypeError: an option that the estimator does not have.
-        ValueError: an unknown name; an option that the schedule sets; vimco with several layers, whose bound
-            is not linear in the losses of the layers below; arm or disarm with other than 2 categories.
+        ValueError: an unknown name; an option that :func:`check_options` refuses; vimco with several layers,
+            whose bound is not linear in the losses of the layers below; arm or disarm with other than 2
+            categories.
+
+    Examples:
+        >>> (estimator,) = EstimatorLayers("rloo", [(20, 10)], num_samples=4).at(1.0)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> losses = estimator(lambda z: z[..., 0].sum(-1), torch.zeros(5, 20, 10), generator=generator)
+        >>> tuple(losses.shape)
+        (5,)
     """
 
     def __init__(
         self, name: str, layers: Sequence[tuple[int, int]], **options: Any
     ) -> None:
         super().__init__()
-        estimator = estimators.get(name)
+        check_options(name, options)
         _check_layers(name, layers)
-        _check_options(name, options)
+        estimator = get(name)
         self.name = name
-        #: Whether the estimator minimises a multi-sample bound, which the divergence is a part of.
-        self.multi_sample = name == "vimco"
+        #: Whether the estimator minimises a bound of several samples.
+        self.multi_sample = name == _MULTI_SAMPLE
         self.prepared: list[partial[torch.Tensor]] = [
             estimator.prepare(**options) for _ in layers
         ]
@@ -86,21 +96,34 @@ def _annealed(name: str, temperature: float) -> dict[str, float]:
     return _ANNEALED[name](temperature) if name in _ANNEALED else {}
 
 
-def _check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Require that options leave to the schedule what it sets, and what is reported of a run."""
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse an option that :class:`EstimatorLayers` or the temperature schedule sets.
+
+    The run would log a temperature that it does not use, or all layers would share what each has for itself.
+
+    Raises:
+        TypeError: an option that the estimator does not have.
+        ValueError: an unknown name, or an option that is not for the caller to set.
+    """
+    get(name).prepare(**options)
     for option in _annealed(name, 1.0):
         if option in options:
             raise ValueError(
                 f"options must leave the {option} of {name} to the temperature schedule, "
                 f"got {options[option]}"
             )
+    for option in _OF_THE_LAYER.get(name, ()):
+        if option in options:
+            raise ValueError(
+                f"options must not set the {option} of {name}, got {options[option]}"
+            )
 
 
 def _check_layers(name: str, layers: Sequence[tuple[int, int]]) -> None:
     """Require layers that an estimator can be for."""
-    if name == "vimco" and len(layers) > 1:
+    if name == _MULTI_SAMPLE and len(layers) > 1:
         raise ValueError(
-            f"estimator must not be vimco with several layers, got {len(layers)} layers"
+            f"estimator must not be {name} with several layers, got {len(layers)} layers"
         )
     for _, num_categories in layers:
         if name in ("arm", "disarm") and num_categories != 2:
@@ -109,12 +132,24 @@ def _check_layers(name: str, layers: Sequence[tuple[int, int]]) -> None:
             )
 
 
-@contextmanager
-def first_weights(seed: int) -> Iterator[None]:
-    """Let torch's layers, which know the global generator alone, draw by a seed; nobody else notices."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+def name_of(estimator: Estimator) -> str | None:
+    """Return the name of an estimator, whatever options are set on it; None for one without a name.
+
+    Examples:
+        >>> name_of(partial(get("rloo").function, num_samples=4))
+        'rloo'
+    """
+    function = estimator.func if isinstance(estimator, partial) else estimator
+    known = (name for name, info in ESTIMATORS.items() if info.function is function)
+    return next(known, None)
+
+
+def minimises_multi_sample_bound(estimator: Estimator) -> bool:
+    """Tell whether an estimator minimises a bound of several samples, which the divergence is a part of.
+
+    Its loss must hold the log-ratio of posterior and prior at the codes, and nothing may be added to it.
+    """
+    return name_of(estimator) == _MULTI_SAMPLE
 
 
 class _Control(nn.Module):

@@ -11,16 +11,15 @@ import torch
 import tyro
 
 from gumbel_tutorial.checks import check_count
-from gumbel_tutorial.vae.models.autoencoder import StructuredPrediction
-from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
 from gumbel_tutorial.vae.runs.build import make_splits, make_temperature
 from gumbel_tutorial.vae.runs.config import Config, check_seed
-from gumbel_tutorial.vae.runs.on_disk import Elsewhere, Output, load_model
+from gumbel_tutorial.vae.runs.on_disk import Output, load_model
 from gumbel_tutorial.vae.runs.on_disk import train as run_training
 from gumbel_tutorial.vae.runs.signals import Stopped
 from gumbel_tutorial.vae.table import study as table
 from gumbel_tutorial.vae.training.device import find_device
-from gumbel_tutorial.vae.training.evaluation import assess, classification
+from gumbel_tutorial.vae.training.evaluation import assess
+from gumbel_tutorial.vae.training.processes import ReportedElsewhere
 
 _FLAT = tyro.conf.arg(name="")
 # What arguments, files, devices and missing libraries raise.
@@ -49,8 +48,10 @@ class Train:
     def __call__(self) -> None:
         """Train, and say where the result lies."""
         trainer = run_training(self.config, self.output)
-        if trainer.share.rank == 0:
-            print(f"trained to step {trainer.step}; saved in {self.output.output}")
+        if trainer.processes.rank == 0:
+            print(
+                f"trained to step {trainer.steps_taken}; saved in {self.output.output}"
+            )
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,14 @@ class Evaluate:
         images = getattr(splits, self.split).to(device)
         found = assess(
             model,
-            images.pixels,
+            images,
             num_samples=self.num_samples,
             temperature=make_temperature(config)(max(0, step - 1)),
             generator=torch.Generator(device).manual_seed(self.seed),
             progress=True,
         )
         values = asdict(found) | {"integrality_gap": found.integrality_gap}
-        values |= classification(model, images)
+        values |= model.metrics(images)
         print(json.dumps({"split": self.split, "step": step, **values}, indent=1))
 
 
@@ -114,14 +115,11 @@ class Sample:
         check_count(self.num_images, "num_images", 1)
         check_seed(self.seed)
         _, model, _ = load_model(self.run, torch.device("cpu"))
-        if isinstance(model, StructuredPrediction):
-            raise ValueError(f"run must be of an autoencoder, got {self.run}")
         with torch.no_grad():
             generator = torch.Generator().manual_seed(self.seed)
             pixels = model.sample(self.num_images, generator=generator)
         # Each class has a column of its own.
-        across = model.num_categories if isinstance(model, SemiSupervisedVAE) else None
-        _write_picture(self.picture, tile(pixels, across))
+        _write_picture(self.picture, tile(pixels, model.num_classes))
         print(f"wrote {self.picture}")
 
 
@@ -200,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         return stopped.exit_code
-    except Elsewhere as elsewhere:
+    except ReportedElsewhere as elsewhere:
         return elsewhere.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -8,9 +8,41 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
+
+from gumbel_tutorial.vae.runs.build import make_splits, make_trainer
+from gumbel_tutorial.vae.runs.config import Config
+
+SMALL = {
+    "num_latents": 3,
+    "num_categories": 2,
+    "batch_size": 20,
+    "steps": 1000,
+    "learning_rate": 3e-3,
+}
+CLASSES = {"model": "semi-supervised", "num_categories": 10, "hidden": (7,)}
+
+
+@cache
+def training_digits():
+    """Return the binary digits that runs train on."""
+    return make_splits(Config(), None, download=False).train
+
+
+def trainer(images=None, **settings):
+    """Return a trainer of a small model, by default on the digits."""
+    images = training_digits() if images is None else images
+    config = Config(**{**SMALL, **settings})
+    return make_trainer(config, images, torch.device("cpu"))
+
+
+def seeded(seed=0):
+    """Return torch's generator, seeded."""
+    return torch.Generator().manual_seed(seed)
 
 
 @contextmanager

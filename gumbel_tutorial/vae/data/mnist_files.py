@@ -81,11 +81,11 @@ def mnist(
     train_images, train_labels, test_images, test_labels = (
         folder / file.name for file in FILES
     )
-    pixels, labels = _read_images(train_images, train_labels, _NUM_TRAIN)
+    images = _read_images(train_images, train_labels, _NUM_TRAIN)
     num_train = _NUM_TRAIN - validation
     return Splits(
-        Images(pixels[:num_train], labels[:num_train]),
-        Images(pixels[num_train:], labels[num_train:]),
+        images.take(slice(num_train)),
+        images.take(slice(num_train, None)),
         _read_images(test_images, test_labels, _NUM_TEST),
     )
 

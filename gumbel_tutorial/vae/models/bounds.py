@@ -14,7 +14,14 @@ import torch
 from torch.nn import functional as F
 
 from gumbel_tutorial import concrete
-from gumbel_tutorial.checks import check_count
+from gumbel_tutorial.checks import (
+    check_count,
+    check_finite,
+    check_logits,
+    check_no_nan,
+    first_true,
+)
+from gumbel_tutorial.vae.data.images import check_pixels
 
 
 def categorical_kl(
@@ -23,23 +30,43 @@ def categorical_kl(
     r"""Return $\mathrm{KL}(q(z\mid x) \,\|\, p(z))$, exact.
 
     $\sum_n \big(\log K - H(\mathrm{softmax}(\ell_n))\big)$ for the uniform prior, between 0 and $N \log K$.
+    A category that q excludes counts nothing; one that the prior alone excludes makes it +inf.
 
     Args:
-        logits: of q, shape ``(..., N, K)``.
+        logits: of q, shape ``(..., N, K)``; -inf excludes a category.
         prior_logits: of p, shape ``(N, K)``; None is the uniform prior.
 
     Returns:
         Shape ``(...)``.
 
+    Raises:
+        TypeError, ValueError: logits that are +inf or NaN, or leave a row no category.
+
     Examples:
         >>> categorical_kl(torch.zeros(5, 3, 4)).tolist()
         [0.0, 0.0, 0.0, 0.0, 0.0]
     """
+    _check_laws(logits, prior_logits)
+    return divergence(logits, prior_logits)
+
+
+def divergence(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> torch.Tensor:
+    """Return :func:`categorical_kl`, its arguments unchecked."""
     log_q = _log_probs(logits)
     ratio = log_q - _log_prior(logits, prior_logits)
     # A category that q excludes counts nothing, not 0 * -inf.
     counted = torch.where(log_q > -torch.inf, ratio, 0.0)
-    return (log_q.exp() * counted).sum((-1, -2))
+    terms = log_q.exp() * counted
+    if prior_logits is not None:
+        # A probability that rounds to 0 would make it 0 * inf.
+        terms = torch.where(counted == torch.inf, torch.inf, terms)
+    return terms.sum((-1, -2))
+
+
+def _check_laws(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> None:
+    check_logits(logits)
+    if prior_logits is not None:
+        check_logits(prior_logits, "prior_logits")
 
 
 def _log_probs(logits: torch.Tensor) -> torch.Tensor:
@@ -62,19 +89,41 @@ def plug_in_kl(
     r"""Return $\sum_n z_n^\top\big(\log q_n - \log p_n\big)$, the discrete log-ratio at a code.
 
     At one-hot codes drawn from q its mean is the divergence. At relaxed codes it is the log-ratio of no two
-    densities, and its mean may lie on either side.
+    densities, and its mean may lie on either side. A category that the code does not touch counts nothing;
+    one that it touches although q excludes it makes the ratio -inf.
     Source: Maddison, Mnih and Teh (2017), equation 21.
 
     Args:
         codes: one-hot or relaxed, shape ``(..., N, K)``.
-        logits: of q, finite, of a shape that broadcasts with it.
+        logits: of q, of a shape that broadcasts with it; -inf excludes a category.
         prior_logits: of p, shape ``(N, K)``; None is the uniform prior.
 
     Returns:
         Shape ``(...)``.
+
+    Raises:
+        TypeError, ValueError: as :func:`categorical_kl`.
+
+    Examples:
+        >>> certain = torch.tensor([[0.0, -torch.inf]])
+        >>> round(plug_in_kl(torch.tensor([[1.0, 0.0]]), certain).item(), 4)  # log 2
+        0.6931
     """
-    ratio = _log_probs(logits) - _log_prior(logits, prior_logits)
-    return (codes * ratio).sum((-1, -2))
+    _check_laws(logits, prior_logits)
+    return log_ratio(codes, logits, prior_logits)
+
+
+def log_ratio(
+    codes: torch.Tensor, logits: torch.Tensor, prior_logits: torch.Tensor | None
+) -> torch.Tensor:
+    """Return :func:`plug_in_kl`, its arguments unchecked."""
+    log_q = _log_probs(logits)
+    ratio = log_q - _log_prior(logits, prior_logits)
+    # Excluded by both: no such code can be drawn, whatever the prior says.
+    ratio = torch.where(log_q > -torch.inf, ratio, -torch.inf)
+    # A finite ratio keeps its place in the gradient of a code that is 0 there.
+    counted = torch.where((codes == 0) & ratio.isinf(), 0.0, ratio)
+    return (codes * counted).sum((-1, -2))
 
 
 def relaxed_kl(
@@ -91,15 +140,29 @@ def relaxed_kl(
     Source: Maddison, Mnih and Teh (2017), equation 20.
 
     Args:
-        log_codes: $\log y$ of relaxed codes drawn from q at ``temperature``, shape ``(..., N, K)``.
-        logits: of q, of a shape that broadcasts with it.
+        log_codes: $\log y$ of relaxed codes drawn from q at ``temperature``, finite, shape ``(..., N, K)``.
+        logits: of q, finite, of a shape that broadcasts with it. A law that excludes a category lives on a
+            face of the simplex, where the density of the other law is no density.
         temperature: $\tau > 0$.
-        prior_logits: of p, shape ``(N, K)``; None is the uniform prior.
+        prior_logits: of p, finite, shape ``(N, K)``; None is the uniform prior.
         prior_temperature: $\tau' > 0$; None is $\tau$.
 
     Returns:
         Shape ``(...)``.
+
+    Raises:
+        TypeError, ValueError: an entry that is not finite, codes off the simplex, a temperature that is not
+            positive, shapes that do not match.
+
+    Examples:
+        >>> relaxed_kl(torch.tensor([[-0.5, -0.9328]]), torch.zeros(1, 2), 0.5).item()
+        0.0
     """
+    for name, value in (
+        *(("log_codes", log_codes), ("logits", logits)),
+        *(() if prior_logits is None else (("prior_logits", prior_logits),)),
+    ):
+        check_finite(value, name)
     prior = torch.zeros_like(logits) if prior_logits is None else prior_logits
     if prior_temperature is None:
         prior_temperature = temperature
@@ -111,17 +174,49 @@ def relaxed_kl(
 def reconstruction_loss(
     pixel_logits: torch.Tensor, images: torch.Tensor
 ) -> torch.Tensor:
-    r"""Return $-\log p(x \mid z)$ for independent Bernoulli pixels.
+    r"""Return $-\log p(x \mid z)$ for independent Bernoulli pixels, never negative.
+
+    A pixel that is certain costs 0 where the image agrees, and +inf where it does not.
 
     Args:
-        pixel_logits: of the pixels, shape ``(..., num_pixels)``.
+        pixel_logits: of the pixels, infinite ones included, shape ``(..., num_pixels)``.
         images: the pixels, in [0, 1], of a shape that broadcasts with it.
 
     Returns:
         The broadcast batch shape.
+
+    Raises:
+        TypeError: pixels of no floating dtype.
+        ValueError: another number of pixels than of their logits; a pixel outside [0, 1] or NaN.
+
+    Examples:
+        >>> reconstruction_loss(torch.tensor([torch.inf, -torch.inf]), torch.tensor([1.0, 0.0])).item()
+        0.0
     """
+    check_pixels(images, pixel_logits.shape[-1])
+    return bernoulli_loss(pixel_logits, images)
+
+
+def bernoulli_loss(pixel_logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """Return :func:`reconstruction_loss`, its arguments unchecked."""
     logits, targets = torch.broadcast_tensors(pixel_logits, images)
-    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
+    losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    total = losses.sum(-1)
+    if not _may_be_nan(total):
+        return total
+    # At an infinite logit torch's formula reads inf - inf, or 0 * inf.
+    at_infinity = torch.where(targets == (logits > 0), 0.0, torch.inf)
+    return torch.where(logits.isinf(), at_infinity, losses).sum(-1)
+
+
+def _may_be_nan(values: torch.Tensor) -> bool:
+    """Tell whether one of the values is NaN; yes where only a wait or a broken graph would tell."""
+    if values.device.type != "cpu" or torch.compiler.is_compiling():
+        return True
+    try:
+        return bool(values.isnan().any())
+    except RuntimeError:  # under torch.func.vmap no tensor has a value
+        return True
 
 
 def negative_bound(
@@ -135,10 +230,17 @@ def negative_bound(
     Args:
         pixel_logits: of the pixels given the codes, shape ``(..., num_pixels)``.
         images: the pixels, in [0, 1].
-        logits: of q, shape ``(..., N, K)``.
+        logits: of q, shape ``(..., N, K)``; -inf excludes a category.
 
     Returns:
         Shape ``(...)``.
+
+    Raises:
+        TypeError, ValueError: as :func:`reconstruction_loss` and :func:`categorical_kl`.
+
+    Examples:
+        >>> round(negative_bound(torch.zeros(3), torch.ones(3), torch.zeros(2, 4)).item(), 4)  # 3 log 2
+        2.0794
     """
     return reconstruction_loss(pixel_logits, images) + categorical_kl(logits)
 
@@ -161,7 +263,13 @@ def multi_sample_bound(
         Two of shape ``(...)``.
 
     Raises:
-        ValueError: a count below 1, or another number of log-weights than was asked for.
+        ValueError: a count below 1, another number of log-weights than was asked for, or one that is +inf or
+            NaN.
+
+    Examples:
+        >>> one, many = multi_sample_bound(lambda n: torch.full((n, 2), -3.0), 1000)
+        >>> one.tolist(), many.round(decimals=6).tolist()
+        ([3.0, 3.0], [3.0, 3.0])
     """
     left = check_count(num_samples, "num_samples", 1)
     at_once = check_count(at_once, "at_once", 1)
@@ -173,6 +281,9 @@ def multi_sample_bound(
             raise ValueError(
                 f"log_weights must return {asked} samples, got {len(weights)}"
             )
+        if first_true(~(weights < math.inf)) is not None:
+            check_no_nan(weights, "log_weights")
+            raise ValueError("log_weights must be below +inf, got inf")
         sums.append(weights.sum(0))
         log_sums.append(weights.logsumexp(0))
         left -= len(weights)

@@ -29,6 +29,14 @@ def as_inputs(codes: torch.Tensor) -> torch.Tensor:
     return codes[..., 1] if codes.shape[-1] == 2 else codes.flatten(-2)
 
 
+def check_finite(logits: torch.Tensor) -> torch.Tensor:
+    """Return the logits of a model, which are finite unless its training has diverged."""
+    if not logits.isfinite().all():
+        bad = logits[~logits.isfinite()][0].item()
+        raise FloatingPointError(f"logits must be finite, got {bad}")
+    return logits
+
+
 def draw_codes(
     logits: torch.Tensor, num_samples: int, *, generator: torch.Generator
 ) -> torch.Tensor:

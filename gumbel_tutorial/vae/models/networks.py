@@ -56,6 +56,43 @@ class ConditionalPerceptron(nn.Module):
         return self.inputs if self.rest is None else self.rest[-1]
 
 
+class PerRow(nn.Module):
+    """A network of one's own that takes one batch axis, for inputs of any; its outputs are checked.
+
+    Args:
+        network: rows of numbers ``(rows, inputs)`` to rows of numbers.
+        name: what to call it.
+        outputs: how many numbers it has to return for each row; None where that is not known.
+    """
+
+    def __init__(self, network: nn.Module, name: str, outputs: int | None) -> None:
+        super().__init__()
+        if not isinstance(network, nn.Module):
+            kind = type(network).__name__
+            raise TypeError(f"{name} must be a torch.nn.Module, got {kind}")
+        self.network, self.name, self.outputs = network, name, outputs
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return outputs, ``(..., inputs)`` to ``(..., outputs)``.
+
+        Raises:
+            ValueError: outputs of another shape.
+        """
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        outputs = self.network(rows)
+        shape = tuple(getattr(outputs, "shape", ()))
+        expected = (
+            len(rows),
+            *(shape[1:] if self.outputs is None else (self.outputs,)),
+        )
+        if len(shape) != 2 or shape != expected:
+            numbers = "numbers" if self.outputs is None else f"{self.outputs} numbers"
+            raise ValueError(
+                f"{self.name} must return {numbers} for each of {len(rows)} rows, got shape {shape}"
+            )
+        return outputs.reshape(*inputs.shape[:-1], shape[1])
+
+
 class Convolutions(nn.Module):
     """A classifier of square images: convolutions, a ReLU after each, and a linear layer.
 
@@ -103,6 +140,12 @@ def widths_back(
     check_widths(hidden, "hidden")
     check_widths(back, "decoder_hidden")
     return back
+
+
+def check_sizes(**sizes: int) -> None:
+    """Require sizes of at least 1."""
+    for name, size in sizes.items():
+        check_count(size, name, 1)
 
 
 def check_widths(widths: Sequence[int], name: str) -> None:

@@ -10,30 +10,29 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from gumbel_tutorial import categorical
 from gumbel_tutorial.arrays import widen
-from gumbel_tutorial.checks import check_count, check_not_negative, check_positive
+from gumbel_tutorial.checks import check_count, check_not_negative
+from gumbel_tutorial.estimators.layers import name_of
 from gumbel_tutorial.estimators.protocol import Estimator
-from gumbel_tutorial.vae.data.images import Images
-from gumbel_tutorial.vae.models.autoencoder import check_finite, check_sizes
-from gumbel_tutorial.vae.models.bounds import plug_in_kl, reconstruction_loss
-from gumbel_tutorial.vae.models.codes import draw_codes
+from gumbel_tutorial.noise import normal
+from gumbel_tutorial.vae.data.images import Images, check_labels, check_pixels
+from gumbel_tutorial.vae.models.base import LatentModel
+from gumbel_tutorial.vae.models.bounds import bernoulli_loss, log_ratio
+from gumbel_tutorial.vae.models.codes import check_finite, draw_codes
 from gumbel_tutorial.vae.models.networks import (
     ConditionalPerceptron,
     Convolutions,
+    check_sizes,
     perceptron,
     start_at_frequencies,
     widths_back,
 )
-from gumbel_tutorial.vae.training.sharing import Share
-
-_ALONE = Share(0, 1)
 
 
-class SemiSupervisedVAE(nn.Module):
+class SemiSupervisedVAE(LatentModel):
     r"""A class y and a Gaussian code z behind every image: the model M2.
 
     Prior: $p(y) = 1/K$, $p(z) = \mathcal N(0, I)$. Decoder: $p(x\mid y, z)$, independent Bernoulli pixels.
@@ -50,9 +49,12 @@ class SemiSupervisedVAE(nn.Module):
             linear.
         decoder_hidden: widths of the decoder's; None takes the encoder's in reverse.
         channels: of each convolution of the classifier, for square images; none makes it a perceptron.
-        alpha: $\alpha \ge 0$, weight of the classifier's own term, see :meth:`loss`.
+        alpha: $\alpha \ge 0$, weight of the classifier's own term, see :meth:`supervised_loss`.
         class_samples: draws of class and code for each image without a label. An estimator that draws
             several classes itself does so for each, and has no baseline across them.
+
+    Raises:
+        ValueError: a size below 1, a weight that is negative, or pixels that make no square with channels.
     """
 
     def __init__(
@@ -68,10 +70,18 @@ class SemiSupervisedVAE(nn.Module):
         class_samples: int = 1,
     ) -> None:
         super().__init__()
-        check_sizes(num_pixels, num_latents, num_categories)
+        check_sizes(
+            num_pixels=num_pixels,
+            num_latents=num_latents,
+            num_categories=num_categories,
+        )
         back = widths_back(hidden, decoder_hidden)
         check_not_negative(alpha, "alpha")
+        self.num_pixels = num_pixels
         self.num_latents, self.num_categories = num_latents, num_categories
+        #: The one discrete layer is the class.
+        self.layers = [(1, num_categories)]
+        self.num_classes = num_categories
         self.alpha = alpha
         self.class_samples = check_count(class_samples, "class_samples", 1)
         self.classifier = (
@@ -86,25 +96,20 @@ class SemiSupervisedVAE(nn.Module):
             [num_latents, *back, num_pixels], num_categories
         )
 
-    @property
-    def layers(self) -> list[tuple[int, int]]:
-        """Number of variables and of categories of the one discrete layer, the class."""
-        return [(1, self.num_categories)]
-
-    @property
-    def networks(self) -> list[nn.Module]:
-        """The maps between layers."""
-        return [self.classifier, self.encoder, self.decoder]
-
     def start_at(self, images: torch.Tensor) -> None:
         """Let the decoder's biases start at the frequencies of the pixels."""
         start_at_frequencies(self.decoder.last, images)
 
     def classify(self, images: torch.Tensor) -> torch.Tensor:
         r"""Return the logits of $q(y\mid x)$, ``(..., num_pixels)`` to ``(..., K)``."""
-        logits = widen(self.classifier(images))
-        check_finite(logits)
-        return logits
+        return check_finite(widen(self.classifier(images)))
+
+    def noise_shape(
+        self, num_images: int, *, labelled: bool = False
+    ) -> tuple[int, ...]:
+        """Return the shape of the noise of z, once for each draw of an image without a label."""
+        draws = () if labelled else (self.class_samples,)
+        return (*draws, num_images, self.num_latents)
 
     def labelled_loss(
         self, images: torch.Tensor, classes: torch.Tensor | None, noise: torch.Tensor
@@ -124,8 +129,9 @@ class SemiSupervisedVAE(nn.Module):
             The broadcast batch shape.
 
         Raises:
-            ValueError: noise of another number of coordinates.
+            ValueError: noise of another number of coordinates; pixels outside [0, 1].
         """
+        check_pixels(images, self.num_pixels)
         if noise.shape[-1] != self.num_latents:
             raise ValueError(
                 f"noise must have {self.num_latents} coordinates, got shape {tuple(noise.shape)}"
@@ -136,7 +142,7 @@ class SemiSupervisedVAE(nn.Module):
         mean, log_scale = self._code(images, classes)
         latents = mean + log_scale.exp() * noise
         divergence = (mean**2 + (2 * log_scale).exp() - 1) / 2 - log_scale
-        reconstruction = reconstruction_loss(self.decoder(latents, classes), images)
+        reconstruction = bernoulli_loss(self.decoder(latents, classes), images)
         return reconstruction + divergence.sum(-1) + math.log(self.num_categories)
 
     def _code(
@@ -166,29 +172,29 @@ class SemiSupervisedVAE(nn.Module):
     def unlabelled_loss(
         self,
         images: torch.Tensor,
-        estimator: Estimator | None,
+        estimator: Estimator,
         *,
+        noise: torch.Tensor,
         generator: torch.Generator,
-        share: Share = _ALONE,
     ) -> torch.Tensor:
         r"""Return $\mathcal L(x, \tilde y) - H[q(y\mid x)]$ by an estimator, its entropy exact.
 
         No factor $q(\tilde y\mid x)$ stands before $\mathcal L$: with $\tilde y$ drawn from $q(y\mid x)$ the
-        mean is that of :meth:`marginal_loss`. Several draws are averaged.
+        mean is that of :meth:`marginal_loss`, which the estimator ``exact`` is computed by. Several draws are
+        averaged.
         Source: Jang, Gu and Poole (2017), section 3.3.
 
         Args:
             images: shape ``(batch, num_pixels)``.
-            estimator: an estimator, its options set; None sums over the classes, by :meth:`marginal_loss`.
-            generator: draws classes and codes.
-            share: this process's part of the batch.
+            estimator: an estimator, its options set.
+            noise: $\epsilon$, standard normal, shape ``(class_samples, batch, num_latents)``.
+            generator: draws classes.
 
         Returns:
             Shape ``(batch,)``.
         """
-        shape = (self.class_samples, len(images), self.num_latents)
-        noise = share.normal(shape, generator=generator)
-        if estimator is None:
+        if name_of(estimator) == "exact":
+            # Its own sum over the classes shares more than that of the estimator.
             return self.marginal_loss(images, noise).mean(0)
         logits = self.classify(images)
 
@@ -202,108 +208,100 @@ class SemiSupervisedVAE(nn.Module):
 
     def loss(
         self,
-        images: torch.Tensor,
-        estimators: Sequence[Estimator | None],
+        batch: Images,
+        estimators: Sequence[Estimator],
         *,
+        noise: torch.Tensor | None,
         generator: torch.Generator,
-        labelled: Images | None = None,
-        labelled_weight: float = 1.0,
-        share: Share = _ALONE,
     ) -> torch.Tensor:
-        r"""Return what to minimise: $\mathcal U(x)$, and the mean over labelled images beside it.
-
-        $\mathcal U(x) + \frac1M\sum_m\big(w\,\mathcal L(x_m, y_m) - \alpha\log q(y_m\mid x_m)\big)$. The
-        classifier is in no $\mathcal L$, and learns from labels by the last term alone. With $w$ the number
-        of labelled images over that of the others the bounds are those of all images, as one mean.
-        Source: Kingma et al. (2014), equations 8 and 9, divided by the number of images without a label;
-        their $\alpha$ is then a tenth.
+        r"""Return $\mathcal U(x)$ of images whose classes are not looked at, by :meth:`unlabelled_loss`.
 
         Args:
-            images: used without their classes, shape ``(batch, num_pixels)``.
-            estimators: one estimator, its options set, not that of a multi-sample bound; None sums over the
-                classes.
-            generator: draws classes and codes.
-            labelled: M images with their classes; None leaves their mean out.
-            labelled_weight: $w$.
-            share: this process's part of the batch.
+            batch: pixels of shape ``(batch, num_pixels)``.
+            estimators: one estimator, its options set, not that of a multi-sample bound.
+            noise: standard normal, shape ``(class_samples, batch, num_latents)``.
+            generator: draws classes.
 
         Returns:
             Shape ``(batch,)``.
 
         Raises:
             FloatingPointError: the classifier's logits are not finite.
+            ValueError: noise of another shape; pixels outside [0, 1].
         """
         (estimator,) = estimators
-        losses = self.unlabelled_loss(
-            images, estimator, generator=generator, share=share
+        noise = self._checked(noise, self.noise_shape(len(batch.pixels)))
+        return self.unlabelled_loss(
+            batch.pixels, estimator, noise=noise, generator=generator
         )
-        if labelled is None:
-            return losses
-        bounds, wrong = self._supervised(labelled, generator, share)
-        return losses + (labelled_weight * bounds + self.alpha * wrong).mean()
 
-    def _supervised(
-        self, labelled: Images, generator: torch.Generator, share: Share
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the labelled losses, and those of the classifier."""
-        images, labels = labelled
-        noise = share.normal((len(images), self.num_latents), generator=generator)
-        labels = labels.long()  # torch's own losses take no other integers
+    def _checked(
+        self, noise: torch.Tensor | None, shape: tuple[int, ...]
+    ) -> torch.Tensor:
+        if noise is None or noise.shape != shape:
+            found = None if noise is None else f"shape {tuple(noise.shape)}"
+            raise ValueError(f"noise must have shape {shape}, got {found}")
+        return noise
+
+    def supervised_loss(
+        self, labelled: Images, *, weight: float, noise: torch.Tensor | None
+    ) -> torch.Tensor:
+        r"""Return $w\,\mathcal L(x_m, y_m) - \alpha\log q(y_m\mid x_m)$ of labelled images.
+
+        The whole objective is the mean of $\mathcal U$ and, beside it, that of these terms. The classifier is
+        in no $\mathcal L$, and learns from labels by the last term alone. With $w$ the number of labelled
+        images over that of the others the bounds are those of all images, as one mean.
+        Source: Kingma et al. (2014), equations 8 and 9, divided by the number of images without a label;
+        their $\alpha$ is then a tenth.
+
+        Args:
+            labelled: M images with their classes.
+            weight: $w$.
+            noise: $\epsilon$, standard normal, shape ``(M, num_latents)``.
+
+        Returns:
+            Shape ``(M,)``.
+
+        Raises:
+            FloatingPointError: the classifier's logits are not finite.
+            TypeError, ValueError: labels that are no classes; noise of another shape.
+        """
+        labels = check_labels(labelled, self.num_categories).long()
+        images = labelled.pixels
+        noise = self._checked(noise, self.noise_shape(len(images), labelled=True))
         classes = F.one_hot(labels, self.num_categories).to(images.dtype)
         wrong = F.cross_entropy(self.classify(images), labels, reduction="none")
-        return self.labelled_loss(images, classes, noise), wrong
+        return weight * self.labelled_loss(images, classes, noise) + self.alpha * wrong
 
     def log_weights(
         self, images: torch.Tensor, num_samples: int, *, generator: torch.Generator
     ) -> torch.Tensor:
         r"""Return $\log\frac{p(x, y, z)}{q(y, z\mid x)}$ at draws of y and z from q, ``(n, batch)``."""
+        check_pixels(images, self.num_pixels)
         logits = self.classify(images).unsqueeze(-2)
         codes = draw_codes(logits, num_samples, generator=generator)
         classes = codes.squeeze(-2)
         mean, log_scale = self._code(images, classes)
-        noise = _ALONE.normal(mean.shape, generator=generator)
+        noise = normal(mean.shape, generator=generator)
         latents = mean + log_scale.exp() * noise
         divergence = (latents**2 - noise**2).sum(-1) / 2 - log_scale.sum(-1)
-        reconstruction = reconstruction_loss(self.decoder(latents, classes), images)
-        return -reconstruction - divergence - plug_in_kl(codes, logits)
+        reconstruction = bernoulli_loss(self.decoder(latents, classes), images)
+        return -reconstruction - divergence - log_ratio(codes, logits, None)
 
     def sample(self, num_images: int, *, generator: torch.Generator) -> torch.Tensor:
-        """Return pixel probabilities, ``(num_images, num_pixels)``: the classes by turns, a code a turn."""
+        """Return pixel probabilities, ``(num_images, num_pixels)``; classes in turn, a new code each turn."""
         count = self.num_categories
         shape = (-(-num_images // count), 1, self.num_latents)
         weights = next(self.parameters())
-        latents = _ALONE.normal(shape, generator=generator).to(weights)
+        latents = normal(shape, generator=generator).to(weights)
         # Every class on the first axis, as the decoder wants it, and then by turns.
         pixels = self.decoder(latents.movedim(1, 0), None).sigmoid()
         return pixels.transpose(0, 1).flatten(0, 1)[:num_images]
 
-
-def learn_labels_alone(
-    model: SemiSupervisedVAE, labelled: Images, *, steps: int, learning_rate: float
-) -> None:
-    r"""Train the classifier of a model on labelled images alone: what the other images have to beat.
-
-    Args:
-        model: its classifier is changed, by Adam on the mean of $-\log q(y\mid x)$.
-        labelled: images with their classes, all of which every step sees.
-        steps: at least 1.
-        learning_rate: positive.
-
-    Raises:
-        ValueError: steps below 1 or a learning rate that is not positive.
-    """
-    check_count(steps, "steps", 1)
-    check_positive(learning_rate, "learning_rate")
-    optimizer = torch.optim.Adam(model.classifier.parameters(), lr=learning_rate)
-    for _ in range(steps):
-        logits = model.classify(labelled.pixels)
-        optimizer.zero_grad()
-        F.cross_entropy(logits, labelled.labels.long()).backward()
-        optimizer.step()
-
-
-@torch.no_grad()
-def accuracy(model: SemiSupervisedVAE, images: Images) -> float:
-    """Return the share of images whose most probable class is their label."""
-    found = model.classify(images.pixels).argmax(-1)
-    return (found == images.labels).double().mean().item()
+    @torch.no_grad()
+    def metrics(self, images: Images) -> dict[str, float]:
+        """Return the share of images whose most probable class is their label, where labels are known."""
+        if images.labels is None:
+            return {}
+        found = self.classify(images.pixels).argmax(-1)
+        return {"accuracy": (found == images.labels).double().mean().item()}

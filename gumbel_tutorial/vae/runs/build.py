@@ -6,15 +6,18 @@ from pathlib import Path
 import torch
 
 from gumbel_tutorial import schedules
-from gumbel_tutorial.estimators.layers import EstimatorLayers, first_weights
+from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.data.binarisation import binarise
 from gumbel_tutorial.vae.data.images import Images, Splits, choose_labelled, digits
 from gumbel_tutorial.vae.data.mnist_files import mnist
-from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE, StructuredPrediction
+from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE
+from gumbel_tutorial.vae.models.base import LatentModel
+from gumbel_tutorial.vae.models.prediction import StructuredPrediction
 from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
 from gumbel_tutorial.vae.runs.config import Config
-from gumbel_tutorial.vae.training.sharing import Share
-from gumbel_tutorial.vae.training.trainer import Model, Recipe, Trainer
+from gumbel_tutorial.vae.training.batches import first_weights
+from gumbel_tutorial.vae.training.processes import ALONE, Processes
+from gumbel_tutorial.vae.training.trainer import Recipe, Trainer
 
 _DIGITS_VALIDATION = 200
 _NUM_PIXELS = {"digits": 64, "mnist": 784}
@@ -29,10 +32,7 @@ def make_splits(config: Config, folder: Path | None, *, download: bool) -> Split
     else:
         train, test = digits(grey=True)
         cut = len(train.pixels) - _DIGITS_VALIDATION
-        validation = Images(train.pixels[cut:], train.labels[cut:])
-        splits = Splits(
-            Images(train.pixels[:cut], train.labels[:cut]), validation, test
-        )
+        splits = Splits(train.take(slice(cut)), train.take(slice(cut, None)), test)
     made = [
         Images(_binary(images.pixels, config, number), images.labels)
         for number, images in enumerate(splits)
@@ -49,10 +49,10 @@ def _binary(pixels: torch.Tensor, config: Config, number: int) -> torch.Tensor:
     return pixels if how == "dynamic" else binarise(pixels, how)
 
 
-def make_model(config: Config) -> Model:
+def make_model(config: Config) -> LatentModel:
     """Return the model of a run before it has seen an image."""
     sizes = (_NUM_PIXELS[config.data], config.num_latents, config.num_categories)
-    model: Model
+    model: LatentModel
     with first_weights(config.seed):
         if config.model == "structured-prediction":
             model = StructuredPrediction(
@@ -78,7 +78,10 @@ def make_model(config: Config) -> Model:
 
 
 def make_trainer(
-    config: Config, images: Images, device: torch.device, share: Share
+    config: Config,
+    images: Images,
+    device: torch.device,
+    processes: Processes = ALONE,
 ) -> Trainer:
     """Return the trainer of a run at its start."""
     model = make_model(config)
@@ -88,7 +91,7 @@ def make_trainer(
         k: int(v) if float(v).is_integer() else v for k, v in config.options.items()
     }
     with first_weights(config.seed):
-        estimators = EstimatorLayers(config.estimator, model.layers, **whole).to(device)
+        estimators = EstimatorLayers(config.estimator, model.layers, **whole)
     if config.compile:
         for network in model.networks:
             # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
@@ -101,19 +104,19 @@ def make_trainer(
         draws_pixels=config.binarisation == "dynamic",
         bfloat16=config.bfloat16,
     )
-    generator = torch.Generator(device).manual_seed(config.seed)
+    generator = torch.Generator(device).manual_seed(processes.seed(config.seed))
     return Trainer(
         model,
         estimators,
-        images.pixels.to(device),
+        images,
         recipe,
         generator=generator,
-        share=share,
-        labelled=_labelled(config, images, device),
+        processes=processes,
+        labelled=_labelled(config, images),
     )
 
 
-def _labelled(config: Config, images: Images, device: torch.device) -> Images | None:
+def _labelled(config: Config, images: Images) -> Images | None:
     """Return the images whose labels a run may see, if it learns from labels.
 
     Where pixels are drawn anew in every step, those of the labelled images are drawn once all the same:
@@ -125,7 +128,7 @@ def _labelled(config: Config, images: Images, device: torch.device) -> Images | 
     pixels = chosen.pixels
     if config.binarisation == "dynamic":
         pixels = binarise(pixels, "fixed", seed=config.seed)
-    return Images(pixels, chosen.labels).to(device)
+    return Images(pixels, chosen.labels)
 
 
 def make_temperature(config: Config) -> partial[float]:

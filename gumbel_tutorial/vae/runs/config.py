@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from gumbel_tutorial.checks import check_count, check_not_negative, check_positive
+from gumbel_tutorial.estimators.layers import check_options
 from gumbel_tutorial.estimators.registry import ESTIMATORS
 from gumbel_tutorial.vae.data.binarisation import FIXED_SEED
 
@@ -143,11 +144,7 @@ class Config:
                 f"binarisation_seed must be {FIXED_SEED} with binarisation {self.binarisation}, "
                 f"got {self.binarisation_seed}"
             )
-        for name in ("control", "parameters"):
-            if self.estimator == "relax" and name in self.options:
-                raise ValueError(
-                    f"options must not set the {name} of relax, got {self.options}"
-                )
+        check_options(self.estimator, self.options)
 
     def as_json(self) -> dict[str, Any]:
         """Return the configuration in JSON's types, as a file gives it back."""

@@ -4,8 +4,7 @@ import json
 import math
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,15 @@ from tqdm import tqdm
 
 from gumbel_tutorial.checks import check_count
 from gumbel_tutorial.vae.data.images import Images, Splits
+from gumbel_tutorial.vae.models.base import LatentModel
 from gumbel_tutorial.vae.runs import signals
 from gumbel_tutorial.vae.runs.build import make_model, make_splits, make_trainer
 from gumbel_tutorial.vae.runs.config import Config, from_json
 from gumbel_tutorial.vae.training import checkpoint
-from gumbel_tutorial.vae.training.device import find_device
-from gumbel_tutorial.vae.training.evaluation import (
-    classification,
-    discrete_loss,
-    relaxed_loss,
-)
-from gumbel_tutorial.vae.training.sharing import Share
-from gumbel_tutorial.vae.training.trainer import Model, Progress, Trainer
+from gumbel_tutorial.vae.training.batches import is_due
+from gumbel_tutorial.vae.training.evaluation import validate
+from gumbel_tutorial.vae.training.processes import Processes, joined
+from gumbel_tutorial.vae.training.trainer import Progress, Trainer
 
 CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.jsonl"
@@ -65,14 +61,6 @@ class Output:
             check_count(getattr(self, name), name, 1)
 
 
-class Elsewhere(Exception):
-    """Another process of the run met an error first, and reports it."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__("another process of the run reports the error")
-        self.exit_code = exit_code
-
-
 def train(config: Config, output: Output) -> Trainer:
     """Train as configured, and keep the run on disk.
 
@@ -83,15 +71,15 @@ def train(config: Config, output: Output) -> Trainer:
 
     Raises:
         ~gumbel_tutorial.vae.runs.signals.Stopped: by SIGINT or SIGTERM; the run can be resumed.
-        Elsewhere: another process of the run has raised an error before.
+        ~gumbel_tutorial.vae.training.processes.ReportedElsewhere: another process has raised an error.
         FloatingPointError: the loss is not finite, with the step, the batch and the last good checkpoint.
         ValueError: an argument is wrong, the configuration changed, or a file is damaged.
         OSError: the output folder or its disk does not take what has to be written.
     """
     with ExitStack() as stack:
-        share, device = stack.enter_context(_processes(output.device))
-        splits = _read_splits(config, output, share)
-        trainer = make_trainer(config, splits.train, device, share)
+        processes, device = stack.enter_context(joined(output.device))
+        splits = _read_splits(config, output, processes)
+        trainer = make_trainer(config, splits.train, device, processes)
         _begin(trainer, config, output)
         caught = stack.enter_context(signals.collected())
         keeper = _Keeper(trainer, splits.validation.to(device), config, output)
@@ -99,23 +87,23 @@ def train(config: Config, output: Output) -> Trainer:
         if not output.resume:
             keeper.save()  # so that whatever comes can be resumed
         try:
-            while trainer.step < config.steps:
-                keeper.report(trainer.advance())
-                stop = share.any(bool(caught), device)
+            while trainer.steps_taken < config.steps:
+                keeper.report(trainer.step())
+                stop = processes.any(bool(caught), device)
                 if stop or keeper.is_due(output.checkpoint_every):
                     keeper.save()
-                if stop and trainer.step < config.steps:
+                if stop and trainer.steps_taken < config.steps:
                     number = caught[0] if caught else signal.SIGTERM
-                    state = f"after step {trainer.step}; --resume continues"
+                    state = f"after step {trainer.steps_taken}; --resume continues"
                     raise signals.Stopped(number, state)
         except FloatingPointError as error:
-            steps = f"{trainer.step} steps were taken"
+            steps = f"{trainer.steps_taken} steps were taken"
             message = f"{error}; {steps}; {keeper.last_good()}"
             raise FloatingPointError(message) from None
     return trainer
 
 
-def load_model(run: Path, device: torch.device) -> tuple[Config, Model, int]:
+def load_model(run: Path, device: torch.device) -> tuple[Config, LatentModel, int]:
     """Return what a run has trained: its configuration, its model and its step.
 
     Raises:
@@ -140,9 +128,9 @@ def load_model(run: Path, device: torch.device) -> tuple[Config, Model, int]:
     return config, model.to(device), step
 
 
-def _read_splits(config: Config, output: Output, share: Share) -> Splits:
+def _read_splits(config: Config, output: Output, processes: Processes) -> Splits:
     """Read the images; of several processes the first on each machine fetches them for the others."""
-    if share.count == 1:
+    if processes.count == 1:
         return make_splits(config, output.folder, download=output.download)
     first = int(os.environ.get("LOCAL_RANK", "0")) == 0
     if first:
@@ -154,10 +142,10 @@ def _read_splits(config: Config, output: Output, share: Share) -> Splits:
 def _begin(trainer: Trainer, config: Config, output: Output) -> None:
     """Load the checkpoint that is to be continued, or require that none is in the way."""
     path = output.output / CHECKPOINT
-    own = trainer.images.device.type
+    own = trainer.images.pixels.device.type
     if not output.resume:
         # Of several processes the one that writes.
-        if trainer.share.rank == 0:
+        if trainer.processes.rank == 0:
             _check_empty(output.output)
             output.output.mkdir(parents=True, exist_ok=True)
         return
@@ -168,9 +156,9 @@ def _begin(trainer: Trainer, config: Config, output: Output) -> None:
             f"device must be of the type {device} that the run began on, got {own}"
         )
     trainer.load(state)
-    if trainer.step > config.steps:
+    if trainer.steps_taken > config.steps:
         raise ValueError(
-            f"steps must be at least the {trainer.step} already taken, got {config.steps}"
+            f"steps must be at least the {trainer.steps_taken} already taken, got {config.steps}"
         )
 
 
@@ -185,52 +173,6 @@ def _check_empty(folder: Path) -> None:
             )
 
 
-@contextmanager
-def _processes(device: str | None) -> Iterator[tuple[Share, torch.device]]:
-    """Join the other processes that torchrun started, if it did."""
-    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield Share(0, 1), find_device(kind)
-        return
-    store, rank, count = next(torch.distributed.rendezvous("env://"))
-    with _reported_once(store):
-        own = find_device(kind)
-        if own.type == "cuda":
-            own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-            torch.cuda.set_device(own)
-        backend = "nccl" if own.type == "cuda" else "gloo"
-        torch.distributed.init_process_group(
-            backend, store=store, rank=rank, world_size=count
-        )
-        try:
-            yield Share(rank, count), own
-        finally:
-            torch.distributed.destroy_process_group()
-
-
-@contextmanager
-def _reported_once(store: torch.distributed.Store) -> Iterator[None]:
-    """Let the first process that fails raise its error, and the others say that it is known.
-
-    The others fail too, by the same error or because one of them is gone; the store asks for no process.
-    """
-    try:
-        yield
-    except Exception as error:
-        if _count_failure(store) > 1:
-            raise Elsewhere(getattr(error, "exit_code", 1)) from error
-        raise
-
-
-def _count_failure(store: torch.distributed.Store) -> int:
-    """Return how many processes have failed, this one included; 1 where the store is gone."""
-    try:
-        return store.add("failures", 1)
-    except RuntimeError:
-        return 1
-
-
 class _Keeper:
     """What a run leaves behind: progress, metrics and checkpoints, of the first process alone."""
 
@@ -239,12 +181,14 @@ class _Keeper:
     ) -> None:
         self.trainer, self.images = trainer, images
         self.config, self.output = config, output
-        self.saved = trainer.step
-        first = trainer.share.rank == 0
-        self.journal = _Journal(output, trainer.step, config.steps) if first else None
+        self.saved = trainer.steps_taken
+        first = trainer.processes.rank == 0
+        self.journal = (
+            _Journal(output, trainer.steps_taken, config.steps) if first else None
+        )
         self.bar = tqdm(
             total=config.steps,
-            initial=trainer.step,
+            initial=trainer.steps_taken,
             unit="step",
             # Nobody watches a file, and one bar is enough.
             disable=None if first else True,
@@ -252,7 +196,7 @@ class _Keeper:
 
     def is_due(self, every: int) -> bool:
         """Tell whether something is done after this step; the last one is never left out."""
-        return _is_due(self.trainer.step, every, self.config.steps)
+        return is_due(self.trainer.steps_taken, every, self.config.steps)
 
     def report(self, progress: Progress) -> None:
         self.bar.update()
@@ -276,30 +220,29 @@ class _Keeper:
         Raises:
             FloatingPointError: one of them is not finite.
         """
-        model, step = self.trainer.model, self.trainer.step
-        pixels = self.images.pixels
-        generator = torch.Generator(pixels.device).manual_seed(self.config.seed + step)
+        model, step = self.trainer.model, self.trainer.steps_taken
+        device = self.images.pixels.device
+        generator = torch.Generator(device).manual_seed(self.config.seed + step)
         tau = self.trainer.recipe.temperature(step - 1)
-        values = {
-            "validation": discrete_loss(model, pixels, generator=generator),
-            "validation_relaxed": relaxed_loss(model, pixels, tau, generator=generator),
-        }
+        found = validate(model, self.images, tau, generator=generator)
+        values = {"validation": found.discrete, "validation_relaxed": found.relaxed}
         for name, value in values.items():
             if not math.isfinite(value):
                 raise FloatingPointError(
                     f"{name} must be finite, got {value} after step {step}"
                 )
-        for name, value in classification(model, self.images).items():
+        for name, value in model.metrics(self.images).items():
             values[f"validation_{name}"] = value
         return {"step": step, **values}
 
     def save(self) -> None:
+        state = self.trainer.state()  # of all processes
         if self.journal is not None:
             self.journal.sync()
             path = self.output.output / CHECKPOINT
-            device = self.trainer.images.device.type
-            checkpoint.write(path, self.trainer.state(), self.config.as_json(), device)
-        self.saved = self.trainer.step
+            device = self.trainer.images.pixels.device.type
+            checkpoint.write(path, state, self.config.as_json(), device)
+        self.saved = self.trainer.steps_taken
 
     def last_good(self) -> str:
         path = self.output.output / CHECKPOINT
@@ -351,10 +294,6 @@ class _Journal:
             self.events.close()
 
 
-def _is_due(step: int, every: int, steps: int) -> bool:
-    return step % every == 0 or step == steps
-
-
 def _keep_until(path: Path, step: int, output: Output, steps: int) -> None:
     """Drop the metrics of steps after the checkpoint, and half a line that a crash left.
 
@@ -370,7 +309,7 @@ def _keep_until(path: Path, step: int, output: Output, steps: int) -> None:
                 output.evaluate_every if "validation" in values else output.log_every
             )
             known = values["step"] < step
-            last = values["step"] == step and _is_due(step, every, steps)
+            last = values["step"] == step and is_due(step, every, steps)
             if line.endswith("\n") and (known or last):
                 kept.append(line)
         except (json.JSONDecodeError, KeyError, TypeError):

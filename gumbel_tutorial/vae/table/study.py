@@ -20,19 +20,17 @@ from filelock import FileLock, Timeout
 from gumbel_tutorial.book import machine
 from gumbel_tutorial.checks import check_count
 from gumbel_tutorial.vae.data.images import Images, Splits
-from gumbel_tutorial.vae.models.semi_supervised import (
-    SemiSupervisedVAE,
-    accuracy,
-    learn_labels_alone,
-)
 from gumbel_tutorial.vae.runs import signals
 from gumbel_tutorial.vae.runs.build import make_model, make_splits, make_trainer
 from gumbel_tutorial.vae.runs.config import Binarisation, Config, Data
 from gumbel_tutorial.vae.table.jobs import finish, workers
 from gumbel_tutorial.vae.training.checkpoint import write_whole
 from gumbel_tutorial.vae.training.device import find_device
-from gumbel_tutorial.vae.training.evaluation import assess, classification
-from gumbel_tutorial.vae.training.sharing import Share
+from gumbel_tutorial.vae.training.evaluation import (
+    accuracy,
+    assess,
+    learn_labels_alone,
+)
 from gumbel_tutorial.vae.training.trainer import Trainer
 
 LEARNING_RATES = (1e-3, 3e-3)
@@ -336,7 +334,7 @@ def run_job(job: Job, place: Place) -> dict[str, Any]:
     splits = _splits(
         config.data, config.binarisation, config.binarisation_seed, place.folder
     )
-    trainer = make_trainer(config, splits.train, device, Share(0, 1))
+    trainer = make_trainer(config, splits.train, device)
     numbers: dict[str, Any]
     try:
         curve = list(_train(trainer, config.steps))
@@ -356,15 +354,15 @@ def _train(trainer: Trainer, steps: int, points: int = 20) -> Iterator[float]:
     """Take the steps and yield the mean training loss of every twentieth of them."""
     for stretch in range(points):
         length = steps * (stretch + 1) // points - steps * stretch // points
-        losses = [trainer.advance().loss for _ in range(length)]
+        losses = [trainer.step().loss for _ in range(length)]
         yield round(sum(losses) / length, 3)
 
 
 def _evaluate(
     trainer: Trainer, splits: Splits, job: Job, place: Place
 ) -> dict[str, Any]:
-    device = trainer.images.device
-    tau = trainer.recipe.temperature(trainer.step - 1)
+    device = trainer.images.pixels.device
+    tau = trainer.recipe.temperature(trainer.steps_taken - 1)
     generator = torch.Generator(device).manual_seed(job.seed + 1_000)
 
     def bounds(images: torch.Tensor, num_samples: int) -> dict[str, Any]:
@@ -382,9 +380,7 @@ def _evaluate(
         "test": bounds(splits.test.pixels, place.num_samples),
     }
     test = splits.test.to(device)
-    return (
-        found | classification(trainer.model, test) | _labels_alone(trainer, job, test)
-    )
+    return found | trainer.model.metrics(test) | _labels_alone(trainer, job, test)
 
 
 def _labels_alone(trainer: Trainer, job: Job, test: Images) -> dict[str, float]:
@@ -392,8 +388,7 @@ def _labels_alone(trainer: Trainer, job: Job, test: Images) -> dict[str, float]:
     if trainer.labelled is None:
         return {}
     config, steps = job.config(), 300  # after which no labelled image is wrong
-    model = make_model(config).to(trainer.images.device)
-    assert isinstance(model, SemiSupervisedVAE)
+    model = make_model(config).to(trainer.images.pixels.device)
     rate = config.learning_rate
     learn_labels_alone(model, trainer.labelled, steps=steps, learning_rate=rate)
     return {"labels_alone": accuracy(model, test)}

@@ -1,10 +1,11 @@
-"""The device that a command names."""
+"""The device that a command names, and that of a model."""
 
 import torch
+from torch import nn
 
 
 def find_device(name: str) -> torch.device:
-    """Return the device of a name, which must be there and able to draw.
+    """Return the named device. It must exist on this machine and support ``torch.Generator``.
 
     On CUDA convolutions are told to repeat exactly, and in full precision, as matrix products do.
 
@@ -31,3 +32,14 @@ def find_device(name: str) -> torch.device:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False
     return device
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device of the weights of a model; the CPU where it has none.
+
+    Examples:
+        >>> device_of(nn.Linear(2, 3))
+        device(type='cpu')
+    """
+    weights = next(model.parameters(), None)
+    return torch.device("cpu") if weights is None else weights.device

@@ -1,18 +1,22 @@
-"""What a model is worth on images: bounds at discrete codes, and the relaxed number beside them."""
+"""What a model is worth on images: bounds at discrete codes, the relaxed number beside them, accuracy."""
 
+import math
 import statistics
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, NamedTuple
 
 import torch
+from torch.nn import functional as F
 from tqdm import tqdm
 
-from gumbel_tutorial.checks import check_count
+from gumbel_tutorial.checks import check_count, check_positive
 from gumbel_tutorial.estimators.layers import EstimatorLayers
-from gumbel_tutorial.vae.data.images import Images
+from gumbel_tutorial.vae.data.images import Images, as_images, check_labels
+from gumbel_tutorial.vae.models.base import LatentModel
 from gumbel_tutorial.vae.models.bounds import multi_sample_bound
-from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE, accuracy
-from gumbel_tutorial.vae.training.trainer import Model
+from gumbel_tutorial.vae.training.device import device_of
+from gumbel_tutorial.vae.training.trainer import loss_of
 
 # Images and samples at once: what fits in a processor's cache is fastest.
 _IMAGES, _SAMPLES = 20, 50
@@ -20,7 +24,7 @@ _IMAGES, _SAMPLES = 20, 50
 
 @dataclass(frozen=True)
 class Evaluation:
-    r"""Mean negative bounds over images, in nats an image.
+    r"""Mean negative bounds over images, in nats per image.
 
     Attributes:
         one_sample: $-\mathbb E\log w$ at discrete codes, a bound.
@@ -38,14 +42,14 @@ class Evaluation:
 
     @property
     def integrality_gap(self) -> float:
-        """What the relaxed objective promises and discrete codes do not keep."""
+        """Discrete bound minus relaxed objective: by how much the relaxation flatters the model."""
         return self.one_sample - self.relaxed
 
 
 @torch.no_grad()
 def assess(
-    model: Model,
-    images: torch.Tensor,
+    model: LatentModel,
+    images: Any,
     *,
     num_samples: int,
     temperature: float,
@@ -55,17 +59,23 @@ def assess(
     """Return the bounds of a model on images.
 
     Args:
-        model: the model.
-        images: pixels, shape ``(n, num_pixels)``.
+        model: one that has ``log_weights``.
+        images: whatever :func:`~gumbel_tutorial.vae.data.images.as_images` takes.
         num_samples: m, at least 1; memory does not depend on it.
         temperature: of the relaxed codes.
-        generator: draws all codes.
+        generator: on the device of the model; draws all codes.
         progress: show a bar where somebody watches.
+
+    Raises:
+        TypeError: images of another kind; a model without ``log_weights``.
+        ValueError: a count below 1; a pixel outside [0, 1]; log-weights that are +inf or NaN.
+        FloatingPointError: the logits of the codes are not finite.
     """
     check_count(num_samples, "num_samples", 1)
+    shown = _on_device(model, images)
     ones, many = [], []
     disable = None if progress else True
-    for batch in tqdm(images.split(_IMAGES), disable=disable, unit="batch"):
+    for batch in tqdm(shown.pixels.split(_IMAGES), disable=disable, unit="batch"):
         draw = partial(_log_weights, model, batch, generator)
         one, multi = multi_sample_bound(draw, num_samples, at_once=_SAMPLES)
         ones += one.tolist()
@@ -74,41 +84,117 @@ def assess(
         one_sample=statistics.fmean(ones),
         multi_sample=statistics.fmean(many),
         num_samples=num_samples,
-        relaxed=relaxed_loss(model, images, temperature, generator=generator),
+        relaxed=relaxed_loss(model, shown, temperature, generator=generator),
         temperature=temperature,
     )
 
 
 def _log_weights(
-    model: Model, batch: torch.Tensor, generator: torch.Generator, num_samples: int
+    model: LatentModel,
+    batch: torch.Tensor,
+    generator: torch.Generator,
+    num_samples: int,
 ) -> torch.Tensor:
     return model.log_weights(batch, num_samples, generator=generator)
 
 
-def classification(model: Model, images: Images) -> dict[str, float]:
-    """Return the accuracy of a model that classifies, by that name, and nothing for another."""
-    if isinstance(model, SemiSupervisedVAE):
-        return {"accuracy": accuracy(model, images)}
-    return {}
+def _on_device(model: LatentModel, images: Any) -> Images:
+    return as_images(images).to(device_of(model))
 
 
-@torch.no_grad()
+class Validation(NamedTuple):
+    """Mean losses in nats per image: at discrete codes, a negative bound, and at relaxed ones."""
+
+    discrete: float
+    relaxed: float
+
+
+def validate(
+    model: LatentModel, images: Any, temperature: float, *, generator: torch.Generator
+) -> Validation:
+    """Return what :func:`discrete_loss` and :func:`relaxed_loss` are, the relaxed codes drawn first."""
+    shown = _on_device(model, images)
+    relaxed = relaxed_loss(model, shown, temperature, generator=generator)
+    return Validation(discrete_loss(model, shown, generator=generator), relaxed)
+
+
 def relaxed_loss(
-    model: Model,
-    images: torch.Tensor,
+    model: LatentModel,
+    images: Any,
     temperature: float,
     *,
     generator: torch.Generator,
 ) -> float:
-    """Return the training objective at relaxed codes, one an image; no bound."""
-    estimators = EstimatorLayers("gumbel_softmax", model.layers).at(temperature)
-    return model.loss(images, estimators, generator=generator).mean().item()
+    """Return the training objective at relaxed codes, in nats per image; no bound."""
+    return _mean_loss(model, images, "gumbel_softmax", temperature, generator)
+
+
+def discrete_loss(
+    model: LatentModel, images: Any, *, generator: torch.Generator
+) -> float:
+    """Return the one-sample negative bound at discrete codes, in nats per image, its divergence exact."""
+    return _mean_loss(model, images, "reinforce", 1.0, generator)
 
 
 @torch.no_grad()
-def discrete_loss(
-    model: Model, images: torch.Tensor, *, generator: torch.Generator
+def _mean_loss(
+    model: LatentModel,
+    images: Any,
+    estimator: str,
+    temperature: float,
+    generator: torch.Generator,
 ) -> float:
-    """Return the one-sample negative bound at discrete codes, one an image, with the exact divergence."""
-    estimators = EstimatorLayers("reinforce", model.layers).at(1.0)
-    return model.loss(images, estimators, generator=generator).mean().item()
+    estimators = EstimatorLayers(estimator, model.layers)
+    shown = _on_device(model, images)
+    losses = loss_of(model, shown, estimators, temperature, generator=generator)
+    mean = losses.mean().item()
+    if math.isnan(mean):
+        raise FloatingPointError("loss must not be NaN, got nan")
+    return mean
+
+
+def accuracy(model: LatentModel, images: Images) -> float:
+    """Return the share of images whose most probable class is their label.
+
+    Raises:
+        TypeError: a model that does not classify.
+        ValueError: images without labels.
+    """
+    _check_classes(model, images)
+    return model.metrics(images)["accuracy"]
+
+
+def _check_classes(model: LatentModel, images: Images) -> torch.Tensor:
+    """Require a model that classifies, and the classes of images; return these."""
+    if model.num_classes is None:
+        raise TypeError(
+            f"model must learn from labels, got {type(model).__name__}, which does not"
+        )
+    return check_labels(images, model.num_classes)
+
+
+def learn_labels_alone(
+    model: LatentModel, labelled: Images, *, steps: int, learning_rate: float
+) -> None:
+    r"""Train the classifier of a model on labelled images alone: what the other images have to beat.
+
+    Args:
+        model: its classifier is changed, by Adam on the mean of $-\log q(y\mid x)$.
+        labelled: images with their classes, all of which every step sees.
+        steps: at least 1.
+        learning_rate: positive.
+
+    Raises:
+        TypeError: a model that does not classify.
+        ValueError: steps below 1, a learning rate that is not positive, images without labels.
+    """
+    check_count(steps, "steps", 1)
+    check_positive(learning_rate, "learning_rate")
+    labels = _check_classes(model, labelled).long()
+    # What the classifier has no part in has no gradient, and stays.
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    for _ in range(steps):
+        logits = model.classify(labelled.pixels)
+        optimizer.zero_grad()
+        F.cross_entropy(logits, labels).backward()
+        optimizer.step()

@@ -7,15 +7,27 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from gumbel_tutorial.checks import check_count, check_positive
-from gumbel_tutorial.estimators.layers import EstimatorLayers, first_weights
-from gumbel_tutorial.vae.training.evaluation import discrete_loss, relaxed_loss
-from gumbel_tutorial.vae.training.trainer import Model, Recipe, Schedule, Trainer
+from gumbel_tutorial.checks import check_count, check_positive, check_torch_generator
+from gumbel_tutorial.estimators.layers import EstimatorLayers
+from gumbel_tutorial.vae.data.images import Images, as_images
+from gumbel_tutorial.vae.models.base import LatentModel
+from gumbel_tutorial.vae.training.batches import first_weights, is_due
+from gumbel_tutorial.vae.training.device import device_of
+from gumbel_tutorial.vae.training.evaluation import discrete_loss, validate
+from gumbel_tutorial.vae.training.trainer import Recipe, Schedule, Trainer
 
 
 @dataclass
 class History:
-    """What a run recorded, one entry an evaluation; bounds are negative, in nats an image."""
+    """What a run recorded, one entry per evaluation, in nats per image.
+
+    Attributes:
+        steps: that were taken.
+        temperature: of the last of them.
+        relaxed: the objective at relaxed codes, on the training images.
+        train: the negative bound at discrete codes, on the training images.
+        test: the same on the test images.
+    """
 
     steps: list[int] = field(default_factory=list)
     temperature: list[float] = field(default_factory=list)
@@ -24,16 +36,17 @@ class History:
     test: list[float] = field(default_factory=list)
 
 
-def train(
-    model: Model,
-    images: torch.Tensor,
-    test_images: torch.Tensor,
+def fit(
+    model: LatentModel,
+    images: Any,
+    test_images: Any,
     *,
     steps: int,
-    temperature: Schedule,
     generator: torch.Generator,
     estimator: str = "gumbel_softmax",
     options: Mapping[str, Any] | None = None,
+    temperature: Schedule | float = 1.0,
+    labelled: Images | None = None,
     batch_size: int = 100,
     learning_rate: float = 1e-3,
     evaluate_every: int = 100,
@@ -41,30 +54,46 @@ def train(
     """Minimise the negative bound by an estimator with Adam, and record it at discrete codes.
 
     Args:
-        model: is trained in place.
-        images: training pixels, shape ``(n, num_pixels)``.
-        test_images: for the record alone.
-        steps: how many.
-        temperature: the schedule, step to temperature.
-        generator: draws the codes, and once the seeds of the images' order, of the evaluations' own
-            generator, so that they change nothing in the training, and of the control variate of RELAX.
+        model: is trained in place, on its device.
+        images: to train on: an array or a tensor of pixels, a ``.npy`` or ``.npz`` file, a torch ``Dataset``;
+            whatever :func:`~gumbel_tutorial.vae.data.images.as_images` takes.
+        test_images: of the same kinds, for the record alone.
+        steps: number of training steps.
+        generator: on the device of the model; draws the codes, and once the seeds of the images' order, of
+            the evaluations' own generator, so that they change nothing in the training, and of the control
+            variate of RELAX.
         estimator: of the gradient, by name.
-        options: of the estimator.
-        batch_size: images a step.
-        learning_rate: of Adam.
+        options: of the estimator, but for the one that the temperature sets.
+        temperature: a number, or the schedule, step to temperature.
+        labelled: images with their classes, for a model that learns from labels.
+        batch_size: images per step.
+        learning_rate: Adam's.
         evaluate_every: steps between two evaluations; the last step is always followed by one.
 
     Returns:
-        The history; temperature, the objective at relaxed codes, and the negative bound at discrete
-        codes on training and test images.
+        The history.
 
     Raises:
-        ValueError: a number that is not positive, an unknown estimator.
+        TypeError: images of another kind; an option that the estimator does not have.
+        ValueError: a number that is not positive, an unknown estimator, a pixel outside [0, 1].
         FloatingPointError: logits or the loss are not finite, with the step and the batch.
+
+    Examples:
+        >>> import numpy as np
+        >>> from gumbel_tutorial import vae
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
+        >>> model = vae.CategoricalVAE(64, num_latents=4, num_categories=3, hidden=())
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> history = fit(model, pixels[:150], pixels[150:], steps=50, generator=generator, estimator="rloo")
+        >>> history.steps
+        [50]
     """
     check_count(steps, "steps", 1)
     check_count(evaluate_every, "evaluate_every", 1)
     check_positive(learning_rate, "learning_rate")
+    device = device_of(model)
+    check_torch_generator(generator, device)
+    shown, held_back = (as_images(s).to(device) for s in (images, test_images))
     seed, own = _draw_seed(generator), torch.Generator(generator.device)
     own.manual_seed(_draw_seed(generator))
     # Only RELAX has weights to draw.
@@ -72,23 +101,28 @@ def train(
         estimators = EstimatorLayers(estimator, model.layers, **(options or {}))
     trainer = Trainer(
         model,
-        estimators.to(images.device),
-        images,
-        Recipe(temperature, lambda _: learning_rate, batch_size, seed),
+        estimators,
+        shown,
+        Recipe(_schedule(temperature), lambda _: learning_rate, batch_size, seed),
         generator=generator,
+        labelled=labelled,
     )
     history = History()
     with tqdm(total=steps, unit="step") as bar:
         for step in range(1, steps + 1):
-            progress = trainer.advance()
+            tau = trainer.step().temperature
             bar.update()
-            if step % evaluate_every == 0 or step == steps:
-                _record(history, trainer, test_images, progress.temperature, own)
-                bar.set_postfix(
-                    bound=f"{history.test[-1]:.2f}",
-                    temperature=f"{progress.temperature:.2f}",
-                )
+            if is_due(step, evaluate_every, steps):
+                _record(history, trainer, held_back, tau, own)
+                bar.set_postfix(bound=history.test[-1], temperature=tau)
     return history
+
+
+def _schedule(temperature: Schedule | float) -> Schedule:
+    if callable(temperature):
+        return temperature
+    check_positive(temperature, "temperature")
+    return lambda _: temperature
 
 
 def _draw_seed(generator: torch.Generator) -> int:
@@ -100,13 +134,14 @@ def _draw_seed(generator: torch.Generator) -> int:
 def _record(
     history: History,
     trainer: Trainer,
-    test_images: torch.Tensor,
+    test_images: Images,
     tau: float,
     generator: torch.Generator,
 ) -> None:
-    model, images = trainer.model, trainer.images
-    history.steps.append(trainer.step)
+    model = trainer.model
+    found = validate(model, trainer.images, tau, generator=generator)
+    history.steps.append(trainer.steps_taken)
     history.temperature.append(tau)
-    history.relaxed.append(relaxed_loss(model, images, tau, generator=generator))
-    history.train.append(discrete_loss(model, images, generator=generator))
+    history.relaxed.append(found.relaxed)
+    history.train.append(found.discrete)
     history.test.append(discrete_loss(model, test_images, generator=generator))

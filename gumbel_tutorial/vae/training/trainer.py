@@ -1,29 +1,31 @@
-"""One training run as an object that steps, and whose whole state is a table of tensors."""
+"""One training run as an object that steps."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gumbel_tutorial.checks import check_count
+from gumbel_tutorial.checks import check_count, check_torch_generator
 from gumbel_tutorial.estimators.layers import EstimatorLayers
+from gumbel_tutorial.noise import normal
 from gumbel_tutorial.vae.data.binarisation import dynamic
-from gumbel_tutorial.vae.data.images import Images, check_labels
-from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE, StructuredPrediction
-from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
-from gumbel_tutorial.vae.training.sharing import Share
+from gumbel_tutorial.vae.data.images import Images, as_images, check_labels
+from gumbel_tutorial.vae.models.base import LatentModel
+from gumbel_tutorial.vae.training.batches import Order
+from gumbel_tutorial.vae.training.device import device_of
+from gumbel_tutorial.vae.training.processes import ALONE, Processes
+from gumbel_tutorial.vae.training.state import Parts, from_tensors, to_tensors
 
-Model = CategoricalVAE | StructuredPrediction | SemiSupervisedVAE
 Schedule = Callable[[int], float]
 
 
 class Progress(NamedTuple):
-    """What a step did: its number, from 1, the mean loss in nats an image, and the settings it had."""
+    """What a step did: its number, from 1, the mean loss in nats per image, and the settings it had."""
 
     step: int
     loss: float
@@ -38,7 +40,7 @@ class Recipe:
     Attributes:
         temperature: step, from 0, to the temperature.
         learning_rate: step, from 0, to the learning rate of Adam.
-        batch_size: images a step, over all processes; what is left over of an epoch is not used in it.
+        batch_size: images per step, over all processes; what is left over of an epoch is not used in it.
         seed: of the order of the images, a new permutation every epoch.
         draws_pixels: draw binary pixels from grey ones anew in every step.
         bfloat16: autocast the networks to bfloat16.
@@ -55,275 +57,220 @@ class Recipe:
 class Trainer:
     """Adam on the loss of a model by an estimator.
 
-    The order of the images is a function of the seed and the step, so that the step says where in the data
-    the run is.
-
     Args:
-        model: is trained in place.
-        estimators: the estimator of its layers.
-        images: pixels, shape ``(n, num_pixels)``, on the device of the model.
-        recipe: how.
-        generator: on that device; draws codes, and pixels where the recipe says so.
-        share: this process's part of every batch.
-        labelled: images with their classes, on that device, for the semi-supervised model and no other.
-            Every step shows all of them or, where they are more, a batch; of processes each the same number.
+        model: is trained in place, on its device.
+        estimators: the estimator of its layers, moved there.
+        images: whatever :func:`~gumbel_tutorial.vae.data.images.as_images` takes, moved there.
+        recipe: how to train.
+        generator: on that device; draws noise, codes, and pixels where the recipe says so.
+        processes: those of the run; by default this one alone.
+        labelled: images with their classes, for a model that learns from labels and no other. Each step uses
+            all of them, or one batch if there are more than that; every process gets the same number.
 
     Raises:
-        TypeError: labels that are not whole numbers.
-        ValueError: a batch size below 1, above the number of images, or that the processes cannot divide;
-            labels missing, out of place or out of their range, or with an estimator of a multi-sample bound.
+        TypeError: images of another kind; labels that are not whole numbers.
+        ValueError: a pixel outside [0, 1]; a batch size below 1, above the number of images, or that the
+            processes cannot divide; labels missing, out of place or out of their range; an estimator of a
+            multi-sample bound for a model that takes none; a generator on another device.
+
+    Examples:
+        >>> from gumbel_tutorial import vae
+        >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
+        <...>
+        >>> model = vae.CategoricalVAE(64, num_latents=20, num_categories=10)
+        >>> trainer = Trainer(
+        ...     model,
+        ...     EstimatorLayers("rloo", model.layers),
+        ...     vae.digits()[0],
+        ...     Recipe(temperature=lambda step: 1.0, learning_rate=lambda step: 1e-3),
+        ...     generator=torch.Generator().manual_seed(0),
+        ... )
+        >>> losses = [trainer.step().loss for _ in range(20)]
+        >>> losses[-1] < losses[0]
+        True
     """
 
     def __init__(
         self,
-        model: Model,
+        model: LatentModel,
         estimators: EstimatorLayers,
-        images: torch.Tensor,
+        images: Any,
         recipe: Recipe,
         *,
         generator: torch.Generator,
-        share: Share | None = None,
+        processes: Processes = ALONE,
         labelled: Images | None = None,
     ) -> None:
-        self.share = Share(0, 1) if share is None else share
-        check_count(recipe.batch_size, "batch_size", 1)
-        self.share.check(recipe.batch_size, estimators.name)
-        if recipe.batch_size > len(images):
-            size = recipe.batch_size
-            raise ValueError(
-                f"batch_size must be at most {len(images)} images, got {size}"
-            )
-        _check_labelled(model, estimators, labelled)
-        self.model, self.estimators = model, estimators
-        self.images, self.recipe, self.generator = images, recipe, generator
-        self.labelled = labelled
+        self.processes = processes
+        images, device = as_images(images), device_of(model)
+        count = len(images.pixels)
+        _check_batch(recipe.batch_size, count, self.processes)
+        _check_model(model, estimators, labelled)
+        check_torch_generator(generator, device)
+        self.model, self.estimators = model, estimators.to(device)
+        self.images, self.recipe, self.generator = images.to(device), recipe, generator
+        self.labelled = None if labelled is None else labelled.to(device)
         # Labelled images count as they would in a mean over all images, however often a step shows them.
-        weight = len(labelled.labels) / len(images) if labelled is not None else 0.0
-        self.objective: nn.Module = _Objective(model, estimators, self.share, weight)
-        if self.share.count > 1:
+        weight = 0.0 if labelled is None else len(labelled.pixels) / count
+        self.objective: nn.Module = _Objective(model, self.estimators, weight)
+        if self.processes.count > 1:
             self.objective = DistributedDataParallel(self.objective)
         parameters = [*model.parameters(), *estimators.parameters()]
         self.optimizer = torch.optim.Adam(parameters, fused=True)
-        self.step = 0
-        # Counters must not meet: the seeds of neighbouring runs stay apart, and those of the labels too.
-        first = recipe.seed * 1_000_003
-        self._order = _Order(len(images), recipe.batch_size, first)
+        #: How many steps have been taken.
+        self.steps_taken = 0
+        self.order = Order(count, recipe.batch_size, recipe.seed)
         if labelled is not None:
-            count = len(labelled.labels)
-            size = self.share.most(min(recipe.batch_size, count))
-            self._labelled_order = _Order(count, size, first + 500_000)
+            count = len(labelled.pixels)
+            size = self.processes.largest_multiple(min(recipe.batch_size, count))
+            self.labelled_order = Order(count, size, recipe.seed, labelled=True)
 
-    def rows(self, step: int) -> torch.Tensor:
-        """Return the indices of the images of a step, over all processes."""
-        return self._order.rows(step)
-
-    def advance(self) -> Progress:
+    def step(self) -> Progress:
         """Take one step.
 
         Raises:
             FloatingPointError: logits or the loss are not finite, with the step and the batch. Weights and
-                step are then what they were; the generator has drawn, and a moving average may have moved.
+                steps are then what they were; the generator has drawn, and a moving average may have moved.
         """
-        tau = self.recipe.temperature(self.step)
-        rate = self.recipe.learning_rate(self.step)
-        rows = self.rows(self.step)
+        tau = self.recipe.temperature(self.steps_taken)
+        rate = self.recipe.learning_rate(self.steps_taken)
+        rows = self.order.rows(self.steps_taken)
         try:
-            with self._precision():
+            with self.precision():
                 losses = self.objective(
-                    self._batch(rows), tau, self.generator, self._labelled_batch()
+                    self._batch(rows), tau, self.generator, self.labelled_batch()
                 )
-            loss = self.share.mean(losses)
+            loss = self.processes.mean(losses)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"loss must be finite, got {loss}")
         except FloatingPointError as error:
             shown = ", ".join(str(row) for row in rows[:10].tolist())
-            where = f"step {self.step + 1}, batch of {len(rows)} images {shown}, ..."
+            number = self.steps_taken + 1
+            where = f"step {number}, batch of {len(rows)} images {shown}, ..."
             raise FloatingPointError(f"{error} at {where}") from None
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad()
         losses.mean().backward()
         self.optimizer.step()
-        self.step += 1
-        return Progress(self.step, loss, tau, rate)
+        self.steps_taken += 1
+        return Progress(self.steps_taken, loss, tau, rate)
 
-    def _batch(self, rows: torch.Tensor) -> torch.Tensor:
-        batch = self.images[rows.to(self.images.device)]
+    def _batch(self, rows: torch.Tensor) -> Images:
+        own = rows[self.processes.rows(len(rows))]
+        batch = self.images.take(own.to(self.images.pixels.device))
         if self.recipe.draws_pixels:
-            # All processes draw all pixels, as one would, and keep their own.
-            batch = dynamic(batch, generator=self.generator)
-        return batch[self.share.rows(len(batch))]
+            pixels = dynamic(batch.pixels, generator=self.generator)
+            batch = batch._replace(pixels=pixels)
+        return batch
 
-    def _labelled_batch(self) -> Images | None:
+    def labelled_batch(self) -> Images | None:
+        """Return what the next step shows this process of the labelled images."""
         if self.labelled is None:
             return None
-        rows = self._labelled_order.rows(self.step).to(self.images.device)
-        own = rows[self.share.rows(len(rows))]
-        return Images(self.labelled.pixels[own], self.labelled.labels[own])
+        rows = self.labelled_order.rows(self.steps_taken)
+        own = rows[self.processes.rows(len(rows))]
+        return self.labelled.take(own.to(self.images.pixels.device))
 
-    def _precision(self) -> AbstractContextManager[object]:
+    def precision(self) -> AbstractContextManager[object]:
+        """Return the context that the networks run in: autocast to bfloat16 where the recipe says so."""
         if not self.recipe.bfloat16:
             return nullcontext()
-        return torch.autocast(self.images.device.type, dtype=torch.bfloat16)
+        return torch.autocast(self.images.pixels.device.type, dtype=torch.bfloat16)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Return everything that the rest of the run depends on, tensors by name, as copies."""
-        tensors = {"step": torch.tensor(self.step)}
-        tensors["generator"] = self.generator.get_state()
-        for prefix, module in (("model", self.model), ("estimators", self.estimators)):
-            for name, value in module.state_dict().items():
-                tensors[f"{prefix}.{name}"] = value.clone()
-        # A parameter that has had no gradient has the moments that Adam begins with.
-        moments = self._first_moments() if self.step > 0 else {}
-        for number, own in self.optimizer.state_dict()["state"].items():
-            for name, value in own.items():
-                moments[f"optimizer.{number}.{name}"] = value.clone()
-        return tensors | moments
+        """Return everything that the rest of the run depends on; all processes have to ask for it."""
+        return to_tensors(self._parts, self.steps_taken)
 
-    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+    def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Continue from a state, which is copied.
 
         Raises:
-            ValueError: a tensor is missing, unknown, or of another shape or dtype; nothing has changed.
+            ValueError: a tensor is missing, unknown, or of another shape or dtype; the state is that of
+                another number of processes. Nothing has changed.
         """
-        self._check_state(tensors)
-        parts: dict[str, dict[str, torch.Tensor]] = {}
-        for key, value in tensors.items():
-            prefix, _, name = key.partition(".")
-            parts.setdefault(prefix, {})[name] = value
-        try:
-            self.generator.set_state(parts["generator"][""].cpu())
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(
-                f"state must be that of this model, got {reason}"
-            ) from error
-        self.model.load_state_dict(parts["model"])
-        self.estimators.load_state_dict(parts["estimators"])
-        self._load_optimizer(parts.get("optimizer", {}))
-        self.step = int(parts["step"][""])
-
-    def _check_state(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Require the tensors of a state of this trainer; fused Adam reads moments of any shape unchecked."""
-        own = self.state()
-        expected = {k: v for k, v in own.items() if not k.startswith("optimizer.")}
-        begun = (tensors.get("step", torch.tensor(0)) != 0).any()
-        if begun or any(name.startswith("optimizer.") for name in tensors):
-            expected |= self._first_moments()
-        for name in sorted(set(expected) | set(tensors)):
-            fault = _fault(tensors.get(name), expected.get(name))
-            if fault:
-                raise ValueError(
-                    f"state must be that of this model, got {fault} {name}"
-                )
-
-    def _first_moments(self) -> dict[str, torch.Tensor]:
-        """Return the moments that Adam begins with, of every parameter."""
-        moments = {}
-        for number, parameter in enumerate(self._parameters):
-            start = torch.zeros_like(parameter, requires_grad=False)
-            moments[f"optimizer.{number}.step"] = torch.zeros(())
-            moments[f"optimizer.{number}.exp_avg"] = start
-            moments[f"optimizer.{number}.exp_avg_sq"] = start
-        return moments
+        self.steps_taken = from_tensors(self._parts, tensors)
 
     @property
-    def _parameters(self) -> list[torch.Tensor]:
-        return self.optimizer.param_groups[0]["params"]
-
-    def _load_optimizer(self, moments: dict[str, torch.Tensor]) -> None:
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in moments.items():
-            number, _, name = key.partition(".")
-            state.setdefault(int(number), {})[name] = value.clone()
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    def _parts(self) -> Parts:
+        return Parts(
+            *(self.model, self.estimators, self.optimizer),
+            *(self.generator, self.processes),
+        )
 
 
-def _check_labelled(
-    model: Model, estimators: EstimatorLayers, labelled: Images | None
+def _check_batch(size: int, count: int, processes: Processes) -> None:
+    check_count(size, "batch_size", 1)
+    processes.check_batch(size)
+    if size > count:
+        raise ValueError(f"batch_size must be at most {count} images, got {size}")
+
+
+def _check_model(
+    model: LatentModel, estimators: EstimatorLayers, labelled: Images | None
 ) -> None:
-    """Require labels where a model learns from them, and an estimator that learns with them."""
-    if not isinstance(model, SemiSupervisedVAE):
-        if labelled is not None:
-            raise ValueError(
-                "labelled must be None unless the model is semi-supervised, got images"
-            )
-        return
-    if labelled is None:
+    """Require a model that can do with the labels and with the estimator."""
+    kind = type(model).__name__
+    if model.num_classes is None and labelled is not None:
         raise ValueError(
-            "labelled must be given with the semi-supervised model, got None"
+            f"labelled must be None for {kind}, which does not learn from labels, got images"
         )
-    check_labels(labelled, model.num_categories)
-    if estimators.multi_sample:
+    if model.num_classes is not None:
+        if labelled is None:
+            raise ValueError(f"labelled must be given for {kind}, got None")
+        check_labels(labelled, model.num_classes)
+    if estimators.multi_sample and not model.takes_multi_sample:
         raise ValueError(
-            f"estimator must be of a one-sample bound with labels, got {estimators.name}"
+            f"estimator must be of a one-sample bound for {kind}, got {estimators.name}"
         )
 
 
-class _Order:
-    """The rows of every step: a new permutation each epoch, a function of the seed and the step alone."""
-
-    def __init__(self, count: int, size: int, seed: int) -> None:
-        self.count, self.size, self.seed = count, size, seed
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
-
-    def rows(self, step: int) -> torch.Tensor:
-        if self.size == self.count:
-            return torch.arange(self.count)
-        epoch, position = divmod(step, self.count // self.size)
-        if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(self.seed + epoch)
-            self._order = torch.randperm(self.count, generator=generator)
-            self._epoch = epoch
-        return self._order[position * self.size :][: self.size]
+def loss_of(
+    model: LatentModel,
+    batch: Images,
+    estimators: EstimatorLayers,
+    temperature: float,
+    *,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Return the losses of a model at a temperature of the schedule, their noise drawn first."""
+    noise = _draw(model.noise_shape(len(batch.pixels)), generator)
+    return model.loss(
+        batch, estimators.at(temperature), noise=noise, generator=generator
+    )
 
 
-def _fault(found: torch.Tensor | None, expected: torch.Tensor | None) -> str:
-    """Return what is wrong with a tensor of a state, or nothing."""
-    if found is None:
-        return "no"
-    if expected is None:
-        return "an unknown"
-    if found.shape != expected.shape:
-        return f"shape {tuple(found.shape)} instead of {tuple(expected.shape)} in"
-    if found.dtype != expected.dtype:
-        return f"{found.dtype} instead of {expected.dtype} in"
-    return ""
+def _draw(
+    shape: tuple[int, ...] | None, generator: torch.Generator
+) -> torch.Tensor | None:
+    return None if shape is None else normal(shape, generator=generator)
 
 
 class _Objective(nn.Module):
     """A model's loss as a module, so that processes can share its gradient."""
 
     def __init__(
-        self, model: Model, estimators: EstimatorLayers, share: Share, weight: float
+        self, model: LatentModel, estimators: EstimatorLayers, weight: float
     ) -> None:
         super().__init__()
-        self.model, self.estimators, self.share = model, estimators, share
+        self.model, self.estimators = model, estimators
         self.labelled_weight = weight
 
     def forward(
         self,
-        images: torch.Tensor,
+        batch: Images,
         temperature: float,
         generator: torch.Generator,
         labelled: Images | None,
     ) -> torch.Tensor:
         """Return this process's losses, shape ``(batch / processes,)``."""
-        estimators = [self.share.spread(s) for s in self.estimators.at(temperature)]
-        if isinstance(self.model, SemiSupervisedVAE):
-            return self.model.loss(
-                images,
-                # Its own sum over the classes shares more than that of the estimator.
-                [None] if self.estimators.name == "exact" else estimators,
-                generator=generator,
-                labelled=labelled,
-                labelled_weight=self.labelled_weight,
-                share=self.share,
-            )
-        return self.model.loss(
-            images,
-            estimators,
-            generator=generator,
-            analytic=not self.estimators.multi_sample,
+        model = self.model
+        losses = loss_of(
+            model, batch, self.estimators, temperature, generator=generator
         )
+        if labelled is None:
+            return losses
+        shape = model.noise_shape(len(labelled.pixels), labelled=True)
+        noise = _draw(shape, generator)
+        more = model.supervised_loss(labelled, weight=self.labelled_weight, noise=noise)
+        return losses + more.mean()

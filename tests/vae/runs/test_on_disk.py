@@ -31,13 +31,10 @@ from gumbel_tutorial.vae.runs.on_disk import (
 )
 from gumbel_tutorial.vae.table import study as table
 from gumbel_tutorial.vae.training import checkpoint
-from gumbel_tutorial.vae.training.sharing import Share
+from gumbel_tutorial.vae.training.evaluation import Validation
+from gumbel_tutorial.vae.training.processes import Processes, ReportedElsewhere
 
 COMMAND = [sys.executable, "-m", "gumbel_tutorial.vae"]
-TORCHRUN = [
-    *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-    *("--nproc-per-node", "2"),
-]
 SETTINGS = {"num_latents": 4, "num_categories": 3, "batch_size": 20, "steps": 120}
 FLAGS = [
     *("--num-latents", "4", "--num-categories", "3", "--batch-size", "20"),
@@ -59,17 +56,6 @@ def command(*arguments, **options):
         env=environment,
         timeout=300,
         **options,
-    )
-
-
-def torchrun(*arguments):
-    """Start a script or a module in two processes."""
-    return subprocess.run(
-        [*TORCHRUN, *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
     )
 
 
@@ -112,14 +98,14 @@ class Interrupt(Exception):
 
 @pytest.mark.parametrize("at", [20, 37, 119])
 def test_a_run_that_died_continues_as_if_it_had_not(at, whole, tmp_path, monkeypatch):
-    advance = run.Trainer.advance
+    step = run.Trainer.step
 
     def dies(self):
-        if self.step == at:
+        if self.steps_taken == at:
             raise Interrupt
-        return advance(self)
+        return step(self)
 
-    monkeypatch.setattr(run.Trainer, "advance", dies)
+    monkeypatch.setattr(run.Trainer, "step", dies)
     with pytest.raises(Interrupt):
         train(Config(**SETTINGS), output(tmp_path))
     monkeypatch.undo()
@@ -137,7 +123,7 @@ def test_a_run_that_died_before_its_first_report_continues(
         del self
         raise Interrupt
 
-    monkeypatch.setattr(run.Trainer, "advance", dies)
+    monkeypatch.setattr(run.Trainer, "step", dies)
     with pytest.raises(Interrupt):
         train(Config(**SETTINGS), output(tmp_path))
     monkeypatch.undo()
@@ -202,7 +188,7 @@ def test_a_run_stays_on_its_type_of_device(whole, tmp_path):
         train(Config(**SETTINGS), output(tmp_path, resume=True))
     # An old checkpoint does not say.
     checkpoint.write(tmp_path / CHECKPOINT, state, config)
-    assert train(Config(**SETTINGS), output(tmp_path, resume=True)).step == 120
+    assert train(Config(**SETTINGS), output(tmp_path, resume=True)).steps_taken == 120
 
 
 def test_a_checkpoint_of_another_model_is_one_line(whole, tmp_path, capsys):
@@ -233,20 +219,20 @@ def test_a_signal_finishes_the_step_saves_and_says_so(number, tmp_path):
     assert load_file(tmp_path / CHECKPOINT)["step"] == last
     resumed = Config(**{**SETTINGS, "steps": last + 7})
     trained = train(resumed, output(tmp_path, resume=True))
-    assert trained.step == last + 7
+    assert trained.steps_taken == last + 7
 
 
 def test_a_loss_that_is_not_finite_names_step_batch_and_checkpoint(
     tmp_path, monkeypatch
 ):
-    advance = run.Trainer.advance
+    step = run.Trainer.step
 
     def poisoned(self):
-        if self.step == 50:
+        if self.steps_taken == 50:
             self.model.decoder[-1].bias.data[0] = torch.nan
-        return advance(self)
+        return step(self)
 
-    monkeypatch.setattr(run.Trainer, "advance", poisoned)
+    monkeypatch.setattr(run.Trainer, "step", poisoned)
     message = (
         r"loss must be finite, got nan at step 51, batch of 20 images [\d, ]+, \.\.\.; "
         r"50 steps were taken; "
@@ -258,22 +244,23 @@ def test_a_loss_that_is_not_finite_names_step_batch_and_checkpoint(
 
 
 def test_numbers_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
-    advance = run.Trainer.advance
+    step = run.Trainer.step
 
     def poisoned(self):
-        progress = advance(self)
-        if self.step == 60:
+        progress = step(self)
+        if self.steps_taken == 60:
             self.model.decoder[-1].bias.data[0] = torch.inf
         return progress
 
-    monkeypatch.setattr(run.Trainer, "advance", poisoned)
+    monkeypatch.setattr(run.Trainer, "step", poisoned)
     with pytest.raises(FloatingPointError, match="must be finite"):
         train(Config(**SETTINGS), output(tmp_path, evaluate_every=1000))
     assert load_file(tmp_path / CHECKPOINT)["step"] == 40
 
 
 def test_an_evaluation_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "relaxed_loss", lambda *_, **__: float("nan"))
+    found = Validation(discrete=1.0, relaxed=float("nan"))
+    monkeypatch.setattr(run, "validate", lambda *_, **__: found)
     message = "validation_relaxed must be finite, got nan after step 30; 30 steps were"
     with pytest.raises(FloatingPointError, match=message):
         train(Config(**SETTINGS), output(tmp_path))
@@ -367,7 +354,7 @@ def test_arguments_of_no_use_are_one_line_each(whole, tmp_path, capsys):
         (RuntimeError("out of\n  memory"), 1, "error: out of memory"),
         (ImportError("no tensorboard"), 1, "error: no tensorboard"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (run.Elsewhere(143), 143, ""),
+        (ReportedElsewhere(143), 143, ""),
     ],
 )
 def test_whatever_stops_a_command_is_one_line(error, code, line, monkeypatch, capsys):
@@ -388,7 +375,7 @@ def test_one_process_of_a_machine_fetches_and_the_others_wait(local, monkeypatch
         run, "make_splits", lambda *_, download: done.append(f"download {download}")
     )
     asked = Output(Path(), download=True)
-    run._read_splits(Config(), asked, Share(local + 2, 4))
+    run._read_splits(Config(), asked, Processes(local + 2, 4))
     expected = [["download True", "barrier"], ["barrier", "download False"]]
     assert done == expected[local]
 
@@ -525,14 +512,14 @@ def test_tensorboard_forgets_the_steps_that_a_resumed_run_takes_again(
     event_accumulator = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator"
     )
-    advance = run.Trainer.advance
+    step = run.Trainer.step
 
     def dies(self):
-        if self.step == 37:
+        if self.steps_taken == 37:
             raise Interrupt
-        return advance(self)
+        return step(self)
 
-    monkeypatch.setattr(run.Trainer, "advance", dies)
+    monkeypatch.setattr(run.Trainer, "step", dies)
     with pytest.raises(Interrupt):
         train(Config(**SETTINGS), output(tmp_path, tensorboard=True))
     monkeypatch.undo()
@@ -540,68 +527,3 @@ def test_tensorboard_forgets_the_steps_that_a_resumed_run_takes_again(
     events = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [event.step for event in events.Scalars("loss")] == list(range(5, 121, 5))
-
-
-@pytest.mark.slow
-def test_torchrun_trains_as_one_process_does(whole, tmp_path):
-    result = torchrun(
-        *("-m", "gumbel_tutorial.vae", "train", "--output", str(tmp_path)),
-        *(*FLAGS, "--steps", "120"),
-    )
-    assert result.returncode == 0, result.stderr
-
-    def losses(folder):
-        lines = (folder / METRICS).read_text().splitlines()
-        return torch.tensor([json.loads(row)["loss"] for row in lines if "loss" in row])
-
-    torch.testing.assert_close(losses(tmp_path), losses(whole), rtol=1e-4, atol=1e-4)
-    assert result.stdout.count("trained to step 120") == 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_torchrun_saves_once_and_is_said_once(number, tmp_path):
-    words = [*TORCHRUN, "-m", "gumbel_tutorial.vae", "train", "--output", str(tmp_path)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with running([*words, *FLAGS, "--steps", "100000"], **quiet) as process:
-        wait_until(lambda: num_lines(tmp_path) > 5)
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=120)
-    assert process.returncode != 0
-    step = int(load_file(tmp_path / CHECKPOINT)["step"])
-    assert step > 0
-    lines = [line for line in errors.splitlines() if line.startswith("stopped by")]
-    assert lines == [f"stopped by {number.name} after step {step}; --resume continues"]
-
-
-FAILING = """
-import os, sys, torch
-from gumbel_tutorial.vae.runs import on_disk as run
-from gumbel_tutorial.vae.__main__ import main
-
-advance, failing = run.Trainer.advance, sys.argv[1].split(",")
-
-def poisoned(self):
-    if self.step == 7 and os.environ["RANK"] in failing:
-        self.model.encoder[-1].bias.data[0] = torch.nan
-    return advance(self)
-
-run.Trainer.advance = poisoned
-torch.set_num_threads(1)
-sys.exit(main(sys.argv[2:]))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("failing", ["0", "1", "0,1"])
-def test_an_error_of_some_processes_ends_all_and_is_said_once(failing, tmp_path):
-    script = tmp_path / "failing.py"
-    script.write_text(FAILING)
-    result = torchrun(
-        *(str(script), failing, "train", "--output", str(tmp_path / "run")),
-        *(*FLAGS, "--steps", "100"),
-    )
-    assert result.returncode != 0
-    lines = [x for x in result.stderr.splitlines() if x.startswith("error: ")]
-    assert len(lines) == 1, result.stderr
-    assert "logits must be finite, got nan at step 8" in lines[0]

@@ -4,37 +4,18 @@ import pytest
 import torch
 
 from gumbel_tutorial import vae
-from gumbel_tutorial.schedules import constant
 
 
-def test_the_digits_are_binary_and_split_without_overlap():
-    train, test = vae.digits()
-    assert (tuple(train.pixels.shape), tuple(test.pixels.shape)) == (
-        (1500, 64),
-        (297, 64),
-    )
-    assert set(train.pixels.unique().tolist()) == {0.0, 1.0}
-    assert set(train.labels.tolist()) == set(range(10))
-    everything = torch.cat([train.pixels, test.pixels])
-    other_train, other_test = vae.digits(num_test=100)
-    assert torch.equal(everything, torch.cat([other_train.pixels, other_test.pixels]))
-    with pytest.raises(ValueError, match=r"num_test must lie in 1 \.\.\. 1796, got 0"):
-        vae.digits(num_test=0)
-    grey, _ = vae.digits(grey=True)
-    assert torch.equal((grey.pixels >= 0.5).float(), train.pixels)
-    assert len(grey.pixels.unique()) == 17
-
-
-def train(steps, *, seed=0, **options):
+def fit(steps, *, seed=0, **options):
     torch.manual_seed(seed)
     images, held_back = vae.digits()
     model = vae.CategoricalVAE(64, num_latents=8, num_categories=8, hidden=(64,))
-    history = vae.train(
+    history = vae.fit(
         model,
         images.pixels,
         held_back.pixels,
         steps=steps,
-        temperature=lambda step: constant(step, temperature=0.7),
+        temperature=0.7,
         generator=torch.Generator().manual_seed(seed),
         **{"evaluate_every": steps // 4, **options},
     )
@@ -51,9 +32,7 @@ def train(steps, *, seed=0, **options):
     ],
 )
 def test_training_lowers_the_bound_on_images_it_has_not_seen(estimator, options):
-    model, history = train(
-        1200, estimator=estimator, options=options, learning_rate=3e-3
-    )
+    model, history = fit(1200, estimator=estimator, options=options, learning_rate=3e-3)
     assert history.test[-1] < history.test[0] - 1
     assert history.test[-1] < 22
     assert len(history.steps) == len(history.temperature) == 4
@@ -63,12 +42,12 @@ def test_training_lowers_the_bound_on_images_it_has_not_seen(estimator, options)
 
 
 def test_the_relaxed_objective_flatters_itself():
-    _, history = train(1200, learning_rate=3e-3)
+    _, history = fit(1200, learning_rate=3e-3)
     assert history.relaxed[-1] < history.train[-1] - 0.3
 
 
 def test_the_same_seeds_give_the_same_run():
-    (first, one), (second, other) = train(40), train(40)
+    (first, one), (second, other) = fit(40), fit(40)
     assert one == other
     for ours, theirs in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(ours, theirs)
@@ -82,12 +61,11 @@ def test_a_loss_that_is_not_finite_stops_the_run():
     with pytest.raises(
         FloatingPointError, match="loss must be finite, got .* at step 1, batch of 100"
     ):
-        vae.train(
+        vae.fit(
             model,
             images.pixels,
             images.pixels,
             steps=1,
-            temperature=lambda step: constant(step),
             generator=torch.Generator(),
         )
 
@@ -96,18 +74,18 @@ def test_a_run_that_diverges_names_the_step():
     with pytest.raises(
         FloatingPointError, match="logits must be finite, got .* at step [1-9]"
     ):
-        train(8, learning_rate=1e38)
+        fit(8, learning_rate=1e38)
 
 
 def test_evaluating_does_not_change_the_training():
-    (often, history), (rarely, other) = train(40), train(40, evaluate_every=39)
+    (often, history), (rarely, other) = fit(40), fit(40, evaluate_every=39)
     assert (history.steps, other.steps) == ([10, 20, 30, 40], [39, 40])
     for ours, theirs in zip(often.parameters(), rarely.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
 
 def test_a_short_run_is_recorded_at_its_end():
-    assert train(3, evaluate_every=100)[1].steps == [3]
+    assert fit(3, evaluate_every=100)[1].steps == [3]
 
 
 def test_the_control_variate_of_relax_is_drawn_by_the_generator():
@@ -118,12 +96,11 @@ def test_the_control_variate_of_relax_is_drawn_by_the_generator():
             torch.manual_seed(0)
             model = vae.CategoricalVAE(64, 2, 2, hidden=())
             torch.manual_seed(seed)
-            history = vae.train(
+            history = vae.fit(
                 model,
                 images,
                 images,
                 steps=5,
-                temperature=lambda step: constant(step),
                 generator=torch.Generator().manual_seed(3),
                 estimator="relax",
             )

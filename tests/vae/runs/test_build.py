@@ -1,0 +1,64 @@
+"""What a configuration makes: its images, and networks that are compiled where it says so."""
+
+import shutil
+from functools import partial
+
+import pytest
+import torch
+from helpers.vae import CLASSES, trainer
+from torch._dynamo.utils import counters
+
+from gumbel_tutorial.vae.data.binarisation import FIXED_SEED
+from gumbel_tutorial.vae.runs.build import make_splits
+from gumbel_tutorial.vae.runs.config import Config
+
+
+@pytest.mark.parametrize("binarisation", ["fixed", "dynamic"])
+def test_the_pixels_drawn_once_have_a_seed_that_a_run_records(binarisation):
+    settings = {"binarisation": binarisation}
+    one, other = (Config(**settings, **seed) for seed in ({}, {"binarisation_seed": 3}))
+    assert one.as_json()["binarisation_seed"] == FIXED_SEED
+    for split, (first, second) in enumerate(
+        zip(*(make_splits(c, None, download=False) for c in (one, other)), strict=True)
+    ):
+        same = binarisation == "dynamic" and split == 0
+        assert torch.equal(first.pixels, second.pixels) == same
+    message = "configuration must not change: binarisation_seed was 2008, got 3"
+    with pytest.raises(ValueError, match=message):
+        other.check_continues(one.as_json())
+
+
+# The compiler meets deprecated parts of torch, and gradients of tensors that are no leaves.
+compiles = pytest.mark.filterwarnings("ignore")
+
+
+@compiles
+@pytest.mark.parametrize(
+    "settings", [{}, {"model": "structured-prediction"}, CLASSES], ids=str
+)
+def test_compiled_networks_are_compiled_and_compute_the_same(settings, monkeypatch):
+    # Captured by the compiler, and run without the minute that it takes to make code.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    settings = {"num_latents": 4, "hidden": (5,), **settings}
+    plain = trainer(**settings)
+    losses = [plain.step().loss for _ in range(6)]
+    counters.clear()
+    torch.compiler.reset()
+    run = trainer(compile=True, **settings)
+    begun = [run.step().loss for _ in range(3)]
+    assert counters["stats"]["unique_graphs"] >= len(run.model.networks)
+    assert set(run.state()) == set(plain.state())
+    resumed = trainer(compile=True, **settings)
+    resumed.load(run.state())
+    found = begun + [resumed.step().loss for _ in range(3)]
+    assert found == pytest.approx(losses, rel=1e-5)
+
+
+@compiles
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_compiled_code_computes_the_same():
+    torch.compiler.reset()
+    runs = [trainer(compile=compiled) for compiled in (False, True)]
+    plain, compiled = ([run.step().loss for _ in range(20)] for run in runs)
+    assert compiled == pytest.approx(plain, rel=1e-4)
