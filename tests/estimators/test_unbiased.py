@@ -18,6 +18,10 @@ BITS = Problem(
 )
 
 
+# With so many draws each of the twins below is found out.
+COUNT = 50_000
+
+
 def warm(problem):
     """Return a moving average that has met other losses of the problem."""
     baseline = MovingAverage()
@@ -56,7 +60,7 @@ def cases():
 @pytest.mark.parametrize(("name", "problem", "setting"), list(cases()))
 def test_the_mean_is_the_exact_gradient(name, problem, setting):
     exact = exact_gradient(problem.f, problem.logits)
-    assert mean_p_value(draws(name, problem, **setting), exact) > FAILURE_RATE
+    assert mean_p_value(draws(name, problem, COUNT, **setting), exact) > FAILURE_RATE
 
 
 # The twins: one error each, of the kind that published code has.
@@ -113,7 +117,7 @@ def rebar_with_the_conditional_noise_held_fixed(f, logits, *, generator):
 @pytest.mark.parametrize("key", ["quadratic", "cubic", "exp+tanh"])
 def test_a_wrong_twin_is_rejected(twin, key):
     problem = PROBLEMS[key]
-    estimates = gradients(twin, problem.f, problem.logits, 50_000, generator=seeded())
+    estimates = gradients(twin, problem.f, problem.logits, COUNT, generator=seeded())
     exact = exact_gradient(problem.f, problem.logits)
     assert mean_p_value(estimates, exact) < FAILURE_RATE
 
@@ -133,7 +137,7 @@ def test_arm_with_independent_bits_is_rejected():
 
     exact = exact_gradient(BITS.f, BITS.logits)
     estimates = gradients(
-        not_antithetic, BITS.f, BITS.logits, 50_000, generator=seeded()
+        not_antithetic, BITS.f, BITS.logits, COUNT, generator=seeded()
     )
     assert mean_p_value(estimates, exact) < FAILURE_RATE
 
