@@ -6,9 +6,9 @@ Sources: Maddison, Mnih and Teh (2017), section 3 and appendix B; Jang, Gu and P
 Temperatures are numbers, or arrays of size 1 on the category axis: one for each row. The binary case
 takes one logit instead of two, and logistic noise.
 
-:func:`scale`, :func:`soften`, :func:`log_soften`, :func:`exp_concrete_log_density`, :func:`binary_scale` and
-:func:`binary_concrete_log_density` are the formulas: they check nothing, and take arrays of float32 at least.
-Every other function checks its arguments once and calls them.
+:func:`scale`, :func:`soften`, :func:`log_soften`, :func:`exp_concrete_log_density`, :func:`binary_scale`,
+:func:`binary_concrete_log_density` and :func:`sigmoid` are the formulas: they check nothing, and take arrays
+of float32 at least. Every other function checks its arguments once and calls them.
 """
 
 from math import lgamma, log
@@ -291,9 +291,8 @@ def binary_relax(logit: Array, noise: Array, temperature: Any) -> Array:
         0.5
     """
     _check_binary(noise, "noise", logit, temperature)
-    scaled = binary_scale(logit, noise, temperature)
-    xp = namespace(scaled=scaled)
-    return cast(xp.exp(-_softplus(-scaled)), sample_dtype(logit, noise))
+    relaxed = sigmoid(binary_scale(logit, noise, temperature))
+    return cast(relaxed, sample_dtype(logit, noise))
 
 
 @quiet
@@ -407,6 +406,11 @@ def binary_concrete_log_density(
     """Return the formula of :func:`binary_log_density_in_logit_space`; nothing is checked."""
     shift = logit - temperature * relaxed_logit
     return _log(temperature) + shift - 2 * _softplus(shift)
+
+
+def sigmoid(logit: Array) -> Array:
+    r"""Return $1/(1 + e^{-x})$, with its derivative where it rounds to 1; nothing is checked."""
+    return namespace(logit=logit).exp(-_softplus(-logit))
 
 
 def _softplus(values: Array) -> Array:
