@@ -186,7 +186,7 @@ def _network(
         return PerRow(own, name, sizes[-1])
     known = [size for size in sizes if size is not None]
     if len(known) < len(sizes):
-        raise ValueError(f"num_pixels must be given without a {name}, got None")
+        raise ValueError(f"num_pixels must be given unless {name} is, got None")
     return perceptron(known)
 
 

@@ -1,5 +1,6 @@
 """Images: the digits, images of one's own, and the choice of a few labels."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -74,3 +75,107 @@ def test_labels_are_not_the_images_that_a_run_begins_with():
     first = torch.randperm(1500, generator=torch.Generator().manual_seed(0))[:100]
     shown = {tuple(row) for row in train.pixels[first].tolist()}
     assert sum(tuple(row) in shown for row in chosen.tolist()) < 30
+
+
+GREY = np.linspace(0, 1, 24).reshape(3, 2, 4)
+
+
+class Pairs(torch.utils.data.Dataset):
+    def __init__(self, images, labels=None):
+        self.images, self.labels = images, labels
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        if self.labels is None:
+            return self.images[index]
+        return self.images[index], self.labels[index]
+
+
+def sources(folder):
+    np.save(folder / "own.npy", GREY)
+    np.savez(folder / "own.npz", images=GREY)
+    np.savez(folder / "labelled.npz", images=GREY, labels=np.array([2, 0, 1]))
+    return {
+        "an array": GREY,
+        "a tensor": torch.from_numpy(GREY),
+        "images": Images(torch.from_numpy(GREY).flatten(1)),
+        "a .npy file": folder / "own.npy",
+        "the name of a .npz file": str(folder / "own.npz"),
+        "a labelled .npz file": folder / "labelled.npz",
+        "a dataset of arrays": Pairs(GREY),
+        "a labelled dataset of tensors": Pairs(torch.from_numpy(GREY), [2, 0, 1]),
+        "torch's own": torch.utils.data.TensorDataset(
+            torch.from_numpy(GREY), torch.tensor([2, 0, 1])
+        ),
+    }
+
+
+def test_every_source_gives_its_images(tmp_path):
+    for name, source in sources(tmp_path).items():
+        found = vae.as_images(source)
+        np.testing.assert_array_equal(found.pixels, GREY.reshape(3, 8), err_msg=name)
+        labels = [2, 0, 1] if "labelled" in name or "torch's" in name else None
+        assert (None if found.labels is None else found.labels.tolist()) == labels, name
+
+
+def test_levels_of_bytes_are_divided_and_bits_are_not():
+    levels = np.array([[0, 51, 255]], np.uint8)
+    assert vae.as_images(levels).pixels.tolist() == pytest.approx(
+        np.array([[0, 0.2, 1]])
+    )
+    for bits in (np.array([[0, 1, 1]], np.uint8), np.array([[False, True, True]])):
+        assert vae.as_images(bits).pixels.tolist() == [[0.0, 1.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        (GREY - 0.1, ValueError, r"pixels must lie in \[0, 1\], got -0.1"),
+        (GREY * 255, ValueError, r"pixels must lie in \[0, 1\], got 11.08"),
+        (GREY * np.nan, ValueError, r"pixels must lie in \[0, 1\], got nan"),
+        (
+            GREY.ravel(),
+            ValueError,
+            r"images must have shape \(n, num_pixels\), n at least 1, got \(24",
+        ),
+        (
+            GREY[:0],
+            ValueError,
+            r"images must have shape \(n, num_pixels\), n at least 1, got \(0, 2",
+        ),
+        (
+            np.ones((3, 4), np.int64),
+            TypeError,
+            "pixels must have a floating dtype, got torch.int64",
+        ),
+        ([[0.0, 1.0]], TypeError, "images must be an array, a tensor, .* got list"),
+        (
+            Pairs(GREY[:0]),
+            ValueError,
+            r"images must have shape \(n, num_pixels\), n at least 1, got",
+        ),
+        (
+            Images(torch.ones(3, 4), torch.ones(2)),
+            ValueError,
+            r"labels must be one for each of 3 images",
+        ),
+    ],
+)
+def test_sources_without_images_are_refused(source, error, message):
+    with pytest.raises(error, match=message):
+        vae.as_images(source)
+
+
+def test_files_without_images_are_refused(tmp_path):
+    (tmp_path / "text.npy").write_text("no array")
+    np.savez(tmp_path / "other.npz", pictures=GREY)
+    np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    for name in ("text.npy", "other.npz", "objects.npy"):
+        with pytest.raises(
+            ValueError, match=f"{name} must be a .npy file, or a .npz file with"
+        ):
+            vae.as_images(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="none.npy"):
+        vae.as_images(tmp_path / "none.npy")

@@ -156,3 +156,157 @@ def test_the_multi_sample_bound_is_streamed(torch_generator):
 def test_log_weights_of_another_number_are_refused():
     with pytest.raises(ValueError, match="log_weights must return 10 samples, got 7"):
         vae.multi_sample_bound(lambda _: torch.zeros(7, 2), 10)
+
+
+INF = torch.inf
+# Beside an excluded category each is what it is for the categories that are left.
+ONE_OF_THREE = torch.tensor([[0.3, -INF, 0.1]])
+ONE_OF_TWO = torch.tensor([[0.3, 0.1]])
+
+
+def slopes(function, *arguments):
+    """Return the value of a function and its gradients, which have to be finite."""
+    leaves = [a.clone().requires_grad_() for a in arguments]
+    value = function(*leaves)
+    gradients = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
+    assert all(g is None or g.isfinite().all() for g in gradients)
+    return value.detach(), gradients
+
+
+@pytest.mark.parametrize("prior", [None, torch.tensor([[0.2, -0.4, 1.0]])])
+def test_an_excluded_category_has_no_part_in_a_divergence(prior):
+    left = None if prior is None else prior.log_softmax(-1)[:, [0, 2]]
+    # log 3 against log 2: the prior has given a share of its mass to the category that q excludes.
+    own = ONE_OF_TWO.log_softmax(-1)
+    log_p = -math.log(3) if left is None else left
+    code = torch.tensor([[1.0, 0.0, 0.0]])
+    exact, _ = slopes(lambda x: vae.categorical_kl(x, prior), ONE_OF_THREE)
+    torch.testing.assert_close(exact, (own.exp() * (own - log_p)).sum().reshape(()))
+    plug_in, (_, by_code) = slopes(
+        lambda x, z: vae.plug_in_kl(z, x, prior), ONE_OF_THREE, code
+    )
+    ratio = own - log_p
+    torch.testing.assert_close(plug_in, ratio[0, 0])
+    # A code that is 0 at an open category has the ratio there for its derivative all the same.
+    torch.testing.assert_close(by_code[0, [0, 2]], ratio[0])
+
+
+def test_a_category_that_the_prior_alone_excludes_makes_the_divergence_infinite():
+    prior, logits = ONE_OF_THREE, torch.zeros(1, 3)
+    assert vae.categorical_kl(logits, prior) == INF
+    # Its probability rounds to 0.
+    assert vae.categorical_kl(torch.tensor([[0.0, -200.0, 0.0]]), prior) == INF
+    # Excluded by both it counts nothing.
+    both = vae.categorical_kl(ONE_OF_THREE, prior)
+    assert both.abs() < 1e-6
+    for place, expected in ((0, -math.log(3) - prior.log_softmax(-1)[0, 0]), (1, INF)):
+        code = torch.eye(3)[place].unsqueeze(0)
+        assert vae.plug_in_kl(code, logits, prior) == pytest.approx(float(expected))
+    # No draw of q is there.
+    code = torch.tensor([[0.0, 1.0, 0.0]])
+    for given in (None, prior):
+        assert vae.plug_in_kl(code, ONE_OF_THREE, given) == -INF
+
+
+@pytest.mark.parametrize("bad", [INF, torch.nan, -INF])
+def test_logits_that_are_no_law_are_refused(bad):
+    wrong = (
+        torch.tensor([[bad, 0.0], [0.0, 0.0]])
+        if bad != -INF
+        else torch.full((2, 2), bad)
+    )
+    right, codes = torch.zeros(2, 2), torch.eye(2)
+    calls = {
+        "logits": [
+            lambda: vae.categorical_kl(wrong),
+            lambda: vae.plug_in_kl(codes, wrong),
+            lambda: vae.relaxed_kl(codes.log_softmax(-1), wrong, 1.0),
+            lambda: vae.negative_bound(torch.zeros(3), torch.zeros(3), wrong),
+        ],
+        "prior_logits": [
+            lambda: vae.categorical_kl(right, wrong),
+            lambda: vae.plug_in_kl(codes, right, wrong),
+            lambda: vae.relaxed_kl(
+                codes.log_softmax(-1), right, 1.0, prior_logits=wrong
+            ),
+        ],
+    }
+    for name, each in calls.items():
+        for call in each:
+            with pytest.raises(ValueError, match=f"^{name} must "):
+                call()
+
+
+@pytest.mark.parametrize("place", ["log_codes", "logits", "prior_logits"])
+def test_relaxed_densities_on_a_face_of_the_simplex_are_refused(place):
+    arguments = {
+        "log_codes": torch.zeros(1, 2).log_softmax(-1),
+        "logits": torch.zeros(1, 2),
+    }
+    arguments[place] = torch.tensor([[0.0, -INF]])
+    with pytest.raises(ValueError, match=f"{place} must be finite, got -inf"):
+        vae.relaxed_kl(**arguments, temperature=0.5)
+
+
+@pytest.mark.parametrize(
+    ("logit", "pixel", "loss"),
+    [
+        (INF, 1, 0),
+        (INF, 0, INF),
+        (-INF, 0, 0),
+        (-INF, 1, INF),
+        (INF, 0.5, INF),
+        (-INF, 0.5, INF),
+    ],
+)
+def test_a_certain_pixel_costs_nothing_or_everything(logit, pixel, loss):
+    logits = torch.tensor([[0.7, logit], [0.7, 0.0]])
+    images = torch.tensor([[0.25, pixel], [0.25, pixel]])
+    found, (gradient,) = slopes(lambda x: vae.reconstruction_loss(x, images), logits)
+    # The twin of the row without the certain pixel.
+    usual = vae.reconstruction_loss(logits[:, :1], images[:, :1])
+    assert found[0] == usual[0] + loss
+    torch.testing.assert_close(found[1], usual[1] + math.log(2))
+    torch.testing.assert_close(gradient[:, 0], logits[:, 0].sigmoid() - 0.25)
+    per_row = torch.func.vmap(vae.reconstruction_loss)(logits, images)
+    assert torch.equal(per_row, found)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([[-0.5, 1.0]], r"pixels must lie in \[0, 1\], got -0.5"),
+        ([[0.5, 255.0]], r"pixels must lie in \[0, 1\], got 255.0"),
+        ([[torch.nan, 1.0]], r"pixels must lie in \[0, 1\], got nan"),
+        ([[1.0]], r"pixels must be 2 per image, got shape \(1, 1\)"),
+        ([[1.0, 0.0, 1.0]], r"pixels must be 2 per image, got shape \(1, 3\)"),
+    ],
+)
+def test_pixels_without_a_probability_are_refused(images, message):
+    images = torch.tensor(images)
+    with pytest.raises(ValueError, match=message):
+        vae.reconstruction_loss(torch.zeros(1, 2), images)
+    with pytest.raises(ValueError, match=message):
+        vae.negative_bound(torch.zeros(1, 2), images, torch.zeros(3, 4))
+
+
+def test_pixels_of_whole_numbers_are_refused():
+    with pytest.raises(TypeError, match="pixels must have a floating dtype"):
+        vae.reconstruction_loss(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.long))
+
+
+def test_a_sample_that_cannot_be_makes_one_bound_infinite_and_not_the_other():
+    weights = torch.tensor([[-3.0, -INF], [-INF, -INF]]).repeat(4, 1)
+    one, many = vae.multi_sample_bound(lambda n: weights[:n], 6, at_once=2)
+    assert one.tolist() == [INF, INF]
+    assert many[0] == pytest.approx(3 + math.log(2))
+    assert many[1] == INF
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [(INF, "be below \\+inf, got inf"), (torch.nan, "not be NaN, got nan")],
+)
+def test_log_weights_without_a_bound_are_refused(bad, message):
+    with pytest.raises(ValueError, match=f"log_weights must {message}"):
+        vae.multi_sample_bound(lambda n: torch.full((n, 2), bad), 10)
