@@ -1,12 +1,14 @@
 r"""Uniform, exponential and Gumbel noise: the one place in the package that draws.
 
-A draw names its generator, a ``numpy.random.Generator`` or a ``torch.Generator``, which also fixes the
-array library and the device.
+A draw names its generator, a ``numpy.random.Generator``, a ``torch.Generator`` or a key of ``jax.random``,
+which also fixes the array library and the device. A key draws the same noise every time: split it first.
 
 Everything starts from a 53-bit draw, so that small probabilities come out right:
 $\Pr(E < t)$ holds to within $2^{-53}$. A float32 uniform lies on a grid of $2^{-24}$: a Gumbel made of it
 never passes 16.64, and a category with a share of the probability below $10^{-8}$ is drawn never or much
-too often. float16 and bfloat16 noise is computed in float32 and rounded once.
+too often. Where there is no float64, on Apple's GPUs and in JAX as it starts, the 53 bits are two words,
+of which float32 keeps the digits on both sides of one half. float16 and bfloat16 noise is computed in
+float32 and rounded once.
 """
 
 import math
@@ -15,21 +17,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gumbel_tutorial.arrays import Array, is_torch
+from gumbel_tutorial.arrays import (
+    Array,
+    bits,
+    has_float64,
+    is_jax,
+    is_torch,
+    namespace,
+)
 from gumbel_tutorial.checks import (
+    check_count,
     check_floating,
     check_torch_generator,
     is_torch_generator,
+    refuse,
 )
 
 if TYPE_CHECKING:
+    import jax
     import torch
 
-    Generator = np.random.Generator | torch.Generator
+    Generator = np.random.Generator | torch.Generator | jax.Array
 
 # A 53-bit draw of 0 stands for the cell [0, 2^-53). Its midpoint keeps the logarithm finite: the
 # largest Gumbel is 54 log 2 = 37.4, and the cell itself comes up once in 9e15 draws.
 _MIDPOINT_OF_ZERO = 2.0**-54
+# The 53 bits of a draw where there is no float64: what float32 holds, and the rest.
+_HIGH_BITS, _LOW_BITS = 24, 29
 
 
 def uniform(
@@ -42,15 +56,15 @@ def uniform(
 
     Args:
         shape: of the result.
-        generator: a ``numpy.random.Generator`` or a ``torch.Generator``.
-        dtype: float64, float32, float16 or (torch) bfloat16, as a name or the library's own dtype;
-            by default float64 in NumPy and ``torch.get_default_dtype()`` in torch.
+        generator: a ``numpy.random.Generator``, a ``torch.Generator`` or a key of ``jax.random``.
+        dtype: float64, float32, float16 or (torch, JAX) bfloat16, as a name or the library's own dtype; by
+            default the library's own default, which is float64 in NumPy.
 
     Returns:
         An array of the generator's library, on the generator's device.
 
     Raises:
-        TypeError: ``generator`` or ``dtype`` is of another kind.
+        TypeError: ``generator``, ``dtype`` or ``shape`` is of another kind.
         ValueError: a negative size.
 
     Examples:
@@ -58,7 +72,7 @@ def uniform(
         [0.637, 0.2698]
     """
     name = _dtype_name(dtype, generator)
-    return _round_inside(_uniform64(shape, generator), name, below=1.0)
+    return _round_inside(_uniform(_sizes(shape), generator, name), name, below=1.0)
 
 
 def exponential(
@@ -74,7 +88,8 @@ def exponential(
         [0.6799, 1.0196]
     """
     name = _dtype_name(dtype, generator)
-    return _round_inside(_exponential64(shape, generator), name, below=math.inf)
+    draws = _exponential(_sizes(shape), generator, name)
+    return _round_inside(draws, name, below=math.inf)
 
 
 def gumbel(
@@ -92,7 +107,7 @@ def gumbel(
         [0.3858, -0.0194]
     """
     name = _dtype_name(dtype, generator)
-    return _gumbel(_exponential64(shape, generator), name)
+    return _gumbel(_exponential(_sizes(shape), generator, name), name)
 
 
 def logistic(
@@ -108,9 +123,14 @@ def logistic(
         [-3.536, -6.1077]
     """
     name = _dtype_name(dtype, generator)
-    first, second = (
-        gumbel(shape, generator=generator, dtype=_wide(name)) for _ in range(2)
-    )
+    if _is_key(generator):
+        first, second = _gumbel(
+            _exponential((2, *_sizes(shape)), generator, name), _wide(name)
+        )
+    else:
+        first, second = (
+            gumbel(shape, generator=generator, dtype=_wide(name)) for _ in range(2)
+        )
     return _cast(first - second, name)
 
 
@@ -136,28 +156,39 @@ def normal(
 
 
 def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
-    """Draw standard Gumbel noise of the shape, dtype and device of ``array``.
+    """Draw standard Gumbel noise of the shape and on the device of ``array``, in float32 at least.
+
+    The dtype is that of ``array``, but float32 for float16 and bfloat16: rounded to those, noise ties, and
+    an argmax then prefers the first category.
 
     Args:
-        array: a NumPy array or a torch tensor of floating dtype.
+        array: a NumPy array, a torch tensor or a JAX array of floating dtype.
         generator: of the same library and on the same device; None stands for torch's default
-            generator of that device, and is refused for NumPy, which has none.
+            generator of that device, and is refused for NumPy and JAX, which have none.
 
     Raises:
         TypeError: ``array`` is not floating, or ``generator`` is of another kind or library.
         ValueError: ``generator`` lives on another device.
+
+    Examples:
+        >>> gumbel_like(np.zeros(2), generator=np.random.default_rng(0)).round(4).tolist()
+        [0.3858, -0.0194]
     """
     check_floating(array, "array")
+    name = "float64" if bits(array) >= 64 else "float32"
     if is_torch(array):
         if generator is not None:
             check_torch_generator(generator, array.device)
-        draws = _torch_exponential64(array.shape, generator, array.device)
-    else:
-        if not isinstance(generator, np.random.Generator):
-            kind = type(generator).__name__
-            raise TypeError(f"generator must be a numpy.random.Generator, got {kind}")
-        draws = _exponential64(array.shape, generator)
-    return _gumbel(draws, _name(array.dtype))
+        return _gumbel(_torch_exponential(array.shape, generator, array.device), name)
+    kind = type(generator).__name__
+    if is_jax(array) and not _is_key(generator):
+        refuse("generator", "be a key of jax.random", kind, TypeError)
+    if not is_jax(array) and not isinstance(generator, np.random.Generator):
+        refuse("generator", "be a numpy.random.Generator", kind, TypeError)
+    draws = _gumbel(_exponential(tuple(array.shape), generator, name), name)
+    if is_jax(array) or isinstance(array, (np.ndarray, np.generic)):
+        return draws
+    return namespace(array=array).asarray(draws)
 
 
 def logistic_like(array: Array, *, generator: "Generator | None" = None) -> Array:
@@ -172,65 +203,143 @@ def _name(dtype: Any) -> str:
 
 def _dtype_name(dtype: Any, generator: Any) -> str:
     """Return the name of the dtype to draw, once it and the kind of the generator are checked."""
+    wide, halves = ["float64", "float32"], ["float16"]
     if isinstance(generator, np.random.Generator):
         library, default = "NumPy", "float64"
-        allowed = ["float64", "float32", "float16"]
     elif is_torch_generator(generator):
         library, default = "torch", _name(sys.modules["torch"].get_default_dtype())
-        allowed = ["float64", "float32", "bfloat16", "float16"]
+        wide = wide if has_float64(generator.device) else wide[1:]
+        halves = ["bfloat16", "float16"]
+    elif _is_key(generator):
+        wide = wide if sys.modules["jax"].config.jax_enable_x64 else wide[1:]
+        library, default = "JAX", wide[0]
+        halves = ["bfloat16", "float16"]
     else:
-        kind = type(generator).__name__
-        raise TypeError(
-            f"generator must be a numpy.random.Generator or a torch.Generator, got {kind}"
+        requirement = (
+            "be a numpy.random.Generator or a torch.Generator or a key of jax.random"
         )
+        refuse("generator", requirement, type(generator).__name__, TypeError)
     name = default if dtype is None else _name(dtype)
-    if name not in allowed:
-        raise TypeError(
-            f"dtype must be one of {', '.join(allowed)} in {library}, got {name}"
-        )
+    if name not in wide + halves:
+        requirement = f"be one of {', '.join(wide + halves)} in {library}"
+        refuse("dtype", requirement, name, TypeError)
     return name
 
 
-def _check_shape(shape: Any) -> None:
+def _is_key(generator: Any) -> bool:
+    """Tell whether ``generator`` is one key of ``jax.random``, of the typed or of the older kind."""
+    if not is_jax(generator):
+        return False
+    jax = sys.modules["jax"]
+    if jax.numpy.issubdtype(generator.dtype, jax.dtypes.prng_key):
+        return generator.ndim == 0
+    return generator.dtype == np.uint32 and generator.ndim == 1
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    """Return a shape as a tuple of sizes, once it is one."""
     sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
-    if any(size < 0 for size in sizes):
-        raise ValueError(f"shape must not be negative, got {shape}")
+    try:
+        counts = tuple(check_count(size, "shape", -sys.maxsize) for size in sizes)
+    except (TypeError, ValueError):
+        requirement = "be a whole number or a tuple of whole numbers"
+        refuse("shape", requirement, repr(shape), TypeError)
+    if any(size < 0 for size in counts):
+        refuse("shape", "not be negative", shape)
+    return counts
 
 
-def _uniform64(shape: Any, generator: Any) -> Array:
-    _check_shape(shape)
+def _uniform(shape: tuple[int, ...], generator: Any, name: str) -> Array:
+    """Draw in float64, or from two words in float32 where there is no float64."""
     if isinstance(generator, np.random.Generator):
         return np.asarray(generator.random(shape))
-    return _torch_uniform64(shape, generator, generator.device)
+    if _is_key(generator):
+        return _uniform_of_words(*_jax_words(shape, generator), _wide(name))
+    if has_float64(generator.device):
+        return _torch_uniform64(shape, generator, generator.device)
+    words = _torch_words(shape, generator, generator.device)
+    return _uniform_of_words(*words, "float32")
 
 
-def _exponential64(shape: Any, generator: Any) -> Array:
-    _check_shape(shape)
+def _exponential(shape: tuple[int, ...], generator: Any, name: str) -> Array:
+    """Draw in float64, or from two words in float32 where there is no float64."""
     if isinstance(generator, np.random.Generator):
         # The float64 ziggurat resolves small values; the float32 one returns 0 in 2^-23 of draws.
         draws = np.asarray(generator.standard_exponential(shape))
         return np.maximum(draws, _MIDPOINT_OF_ZERO)
-    return _torch_exponential64(shape, generator, generator.device)
+    if _is_key(generator):
+        return _exponential_of_words(*_jax_words(shape, generator), _wide(name))
+    return _torch_exponential(shape, generator, generator.device)
 
 
-def _torch_uniform64(shape: Any, generator: Any, device: Any) -> Array:
-    torch = sys.modules["torch"]
-    if generator is None:
-        # Naming no generator picks the overload that torch.compile can give a varying shape.
-        return torch.rand(shape, device=device, dtype=torch.float64)
-    return torch.rand(shape, generator=generator, device=device, dtype=torch.float64)
-
-
-def _torch_exponential64(shape: Any, generator: Any, device: Any) -> Array:
+def _torch_exponential(shape: Any, generator: Any, device: Any) -> Array:
+    if not has_float64(device):
+        words = _torch_words(shape, generator, device)
+        return _exponential_of_words(*words, "float32")
     # -log1p(-u) is small where u is small, and there the 53 bits resolve best.
     draws = _torch_uniform64(shape, generator, device)
     return draws.neg_().log1p_().neg_().clamp(min=_MIDPOINT_OF_ZERO)
 
 
+def _torch_uniform64(shape: Any, generator: Any, device: Any) -> Array:
+    torch = sys.modules["torch"]
+    options = {"device": device}
+    if generator is not None:
+        # Naming no generator picks the overload that torch.compile can give a varying shape.
+        options["generator"] = generator
+    if torch.compiler.is_compiling():
+        # The compiler's own float64 uniform is its float32 one, of 31 bits, cast; its integers are whole.
+        words = torch.randint(0, 2**53, shape, dtype=torch.int64, **options)
+        return words.double().mul_(2.0**-53)
+    return torch.rand(shape, dtype=torch.float64, **options)
+
+
+def _torch_words(shape: Any, generator: Any, device: Any) -> tuple[Array, Array]:
+    torch = sys.modules["torch"]
+    options = {"dtype": torch.int32, "device": device}
+    if generator is not None:
+        options["generator"] = generator
+    high = torch.randint(0, 2**_HIGH_BITS, shape, **options)
+    return high, torch.randint(0, 2**_LOW_BITS, shape, **options)
+
+
+def _jax_words(shape: tuple[int, ...], key: Any) -> tuple[Array, Array]:
+    jax = sys.modules["jax"]
+    high, low = jax.random.bits(key, (2, *shape), jax.numpy.uint32)
+    return high >> (32 - _HIGH_BITS), low >> (32 - _LOW_BITS)
+
+
+def _uniform_of_words(high: Array, low: Array, name: str) -> Array:
+    below_half, near = _distance_to_the_nearer_end(high, low, name)
+    return namespace(near=near).where(below_half, near, 1 - near)
+
+
+def _exponential_of_words(high: Array, low: Array, name: str) -> Array:
+    """Return -log(1 - U) for the 53-bit U of two words, both tails right in float32 too."""
+    below_half, near = _distance_to_the_nearer_end(high, low, name)
+    xp = namespace(near=near)
+    near = near.clip(_MIDPOINT_OF_ZERO)
+    return xp.where(below_half, -xp.log1p(-near), -xp.log(near))
+
+
+def _distance_to_the_nearer_end(
+    high: Array, low: Array, name: str
+) -> tuple[Array, Array]:
+    """Return whether U = high 2^-24 + low 2^-53 is below one half, and U or else 1 - U, rounded once."""
+    xp = namespace(high=high)
+    below_half = high < 2 ** (_HIGH_BITS - 1)
+    high = xp.where(below_half, high, 2**_HIGH_BITS - 1 - high)
+    low = xp.where(below_half, low, 2**_LOW_BITS - low)
+    near = _cast(high, name) * 2.0**-_HIGH_BITS + _cast(low, name) * 2.0**-53
+    return below_half, near
+
+
 def _gumbel(draws: Array, name: str) -> Array:
     """Return -log of draws that nobody else holds, so that torch may work in place."""
     wide = _cast(draws, _wide(name))
-    return _cast(wide.log_().neg_() if is_torch(wide) else -np.log(wide), name)
+    if is_torch(wide):
+        return _cast(wide.log_().neg_(), name)
+    return _cast(-namespace(draws=wide).log(wide), name)
 
 
 def _wide(name: str) -> str:
@@ -238,7 +347,7 @@ def _wide(name: str) -> str:
 
 
 def _round_inside(draws: Array, name: str, *, below: float) -> Array:
-    """Round float64 draws to the nearest number of the dtype strictly between 0 and ``below``."""
+    """Round draws to the nearest number of the dtype strictly between 0 and ``below``."""
     digits = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}[name]
     smallest = 2.0**-24 if name == "float16" else _MIDPOINT_OF_ZERO
     return _cast(draws.clip(smallest, min(below - 2.0**-digits, below)), name)
@@ -247,4 +356,6 @@ def _round_inside(draws: Array, name: str, *, below: float) -> Array:
 def _cast(array: Array, name: str) -> Array:
     if is_torch(array):
         return array.to(getattr(sys.modules["torch"], name))
+    if is_jax(array):
+        return array.astype(getattr(sys.modules["jax"].numpy, name))
     return array.astype(name, copy=False)

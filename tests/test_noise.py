@@ -4,12 +4,14 @@ Every law test is seeded and rejects a right sampler with probability below FAIL
 a wrong sampler through the same check.
 """
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.stats
 import torch
+from torch.overrides import TorchFunctionMode
 
-from gumbel_tutorial import checks, noise
+from gumbel_tutorial import checks, gumbel_max, noise
 
 FAILURE_RATE = 1e-4
 LAWS = {
@@ -18,6 +20,11 @@ LAWS = {
     "gumbel": scipy.stats.gumbel_r,
     "logistic": scipy.stats.logistic,
 }
+
+# torch 2.13 calls its own deprecated functions when its compiler is first loaded.
+compiled = pytest.mark.filterwarnings(
+    "ignore:.torch.jit.*deprecated:DeprecationWarning"
+)
 
 
 def ks_p_value(draws, name):
@@ -180,24 +187,151 @@ def test_the_same_seed_gives_the_same_draws():
         assert first == second != other
 
 
-def test_gumbel_like_matches_its_model(torch_generator, rng):
-    model = torch.zeros(2, 3, dtype=torch.bfloat16)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_gumbel_like_matches_its_model_in_float32_at_least(dtype, torch_generator):
+    model = torch.zeros(2, 3, dtype=getattr(torch, dtype))
     draws = noise.gumbel_like(model, generator=torch_generator)
     assert draws.shape == model.shape
-    assert draws.dtype == model.dtype
-    assert (
-        noise.gumbel_like(np.zeros((2, 3), np.float32), generator=rng).dtype
-        == np.float32
+    assert draws.dtype == (torch.float64 if dtype == "float64" else torch.float32)
+
+
+@pytest.mark.parametrize("dtype", ["longdouble", "float64", "float32", "float16"])
+def test_gumbel_like_of_numpy_matches_its_model_in_float32_at_least(dtype, rng):
+    draws = noise.gumbel_like(np.zeros((2, 3), dtype), generator=rng)
+    assert draws.shape == (2, 3)
+    assert draws.dtype == (np.float64 if dtype in ("longdouble", "float64") else "f4")
+
+
+def test_gumbel_like_takes_torchs_default_generator():
+    torch.manual_seed(3)
+    first = noise.gumbel_like(torch.zeros(4))
+    torch.manual_seed(3)
+    assert torch.equal(first, noise.gumbel_like(torch.zeros(4)))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_logits_get_noise_that_does_not_tie(dtype, torch_generator):
+    logits = torch.zeros(200_000, 100, dtype=getattr(torch, dtype))
+    draws = noise.gumbel_like(logits, generator=torch_generator)
+
+    def first_half_p_value(draws):
+        index = gumbel_max.argmax_sample(logits, draws)
+        count = int((index < 50).sum())
+        return scipy.stats.binomtest(count, len(index), 0.5).pvalue
+
+    assert first_half_p_value(draws) > FAILURE_RATE
+    order = gumbel_max.top_k_sample(logits, draws, 2)
+    assert (gumbel_max.argmax_sample(logits, draws) == order[:, 0]).all()
+    top = draws.topk(2).values
+    assert (top[:, 0] == top[:, 1]).float().mean() < 1e-4
+    # The twin: noise that is rounded to the dtype of the logits ties, and ties favour the first.
+    rounded = draws.to(logits.dtype).topk(2).values
+    assert (rounded[:, 0] == rounded[:, 1]).float().mean() > 1e-3
+
+
+@compiled
+def test_compiled_noise_keeps_its_53_bits():
+    """torch.compile replaces torch's float64 uniform by one of 31 bits, of which nobody is told."""
+
+    def share_on_the_31_bit_grid(draw):
+        steps = (
+            torch.compile(draw, fullgraph=True)(
+                torch.zeros(200_000, dtype=torch.float64)
+            )
+            * 2.0**31
+        )
+        return float(((steps - steps.round()).abs() < 1e-3).double().mean())
+
+    def uniform(like):  # 1 - e^-E
+        return -torch.expm1(-torch.exp(-noise.gumbel_like(like)))
+
+    # Of numbers that know no grid one in five hundred is that near to it.
+    assert share_on_the_31_bit_grid(uniform) < 0.004
+    twin = share_on_the_31_bit_grid(
+        lambda like: torch.rand(like.shape, dtype=torch.float64)
     )
-    torch.manual_seed(3)
-    first = noise.gumbel_like(model)
-    torch.manual_seed(3)
-    assert torch.equal(first, noise.gumbel_like(model))
+    assert twin > 0.99
+
+
+@compiled
+def test_compiled_noise_follows_the_law_down_to_small_exponentials():
+    torch.manual_seed(20170424)
+    draws = torch.compile(noise.gumbel_like, fullgraph=True)(torch.zeros(4_000_000))
+    assert ks_p_value(draws[:200_000], "gumbel") > FAILURE_RATE
+    for threshold in (1e-3, 1e-4, 1e-5):
+        count, mean = int((draws > -np.log(threshold)).sum()), 4e6 * threshold
+        tail = min(
+            scipy.stats.poisson.sf(count - 1, mean),
+            scipy.stats.poisson.cdf(count, mean),
+        )
+        assert 2 * tail > FAILURE_RATE
+
+
+@pytest.fixture
+def without_float64(monkeypatch):
+    """Make the CPU a device that has no float64, as Apple's GPUs are."""
+
+    class Forbidden(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            result = function(*args, **(kwargs or {}))
+            assert getattr(result, "dtype", None) is not torch.float64
+            return result
+
+    monkeypatch.setattr(noise, "has_float64", lambda _: False)
+    with Forbidden():
+        yield
+
+
+@pytest.mark.usefixtures("without_float64")
+@pytest.mark.parametrize("name", LAWS)
+def test_a_device_without_float64_draws_the_same_laws(name, torch_generator):
+    draws = getattr(noise, name)(200_000, generator=torch_generator)
+    assert draws.dtype == torch.float32
+    assert ks_p_value(draws, name) > FAILURE_RATE
+    with pytest.raises(TypeError, match="dtype must be one of float32, .* got float64"):
+        getattr(noise, name)(2, generator=torch_generator, dtype="float64")
+    assert noise.gumbel_like(torch.zeros(2).half()).dtype == torch.float32
+
+
+def edge_words():
+    """Return 53-bit draws at the ends, at one half and on a logarithmic scale, and their words."""
+    powers = [2**n + offset for n in range(53) for offset in (-1, 0, 1)]
+    draws = sorted({n for p in powers for n in (p, 2**53 - 1 - p) if 0 <= n < 2**53})
+    return (
+        draws,
+        np.array([n >> 29 for n in draws]),
+        np.array([n % 2**29 for n in draws]),
+    )
+
+
+def assert_exponentials_of_words(ours, draws):
+    exact = [
+        -mpmath.log1p(-mpmath.mpf(max(n, 0.5)) * mpmath.mpf(2) ** -53) for n in draws
+    ]
+    np.testing.assert_allclose(np.asarray(ours), np.array(exact, float), rtol=2.0**-21)
+
+
+@pytest.mark.usefixtures("without_float64")
+def test_both_tails_are_right_in_float32_alone(monkeypatch):
+    draws, high, low = edge_words()
+    words = iter(
+        [torch.tensor(high, dtype=torch.int32), torch.tensor(low, dtype=torch.int32)]
+    )
+    monkeypatch.setattr(torch, "randint", lambda *_, **__: next(words))
+    ours = noise.exponential(len(draws), generator=torch.Generator())
+    assert_exponentials_of_words(ours, draws)
+
+
+def test_the_check_of_both_tails_rejects_a_float32_uniform():
+    draws, _, _ = edge_words()
+    uniform = np.array(draws, dtype=np.float32) * np.float32(2.0**-53)
+    with np.errstate(divide="ignore"), pytest.raises(AssertionError):
+        assert_exponentials_of_words(-np.log1p(-uniform), draws)
 
 
 @pytest.mark.parametrize("bad", [None, 0, "seed", np.random.RandomState(0)])
 def test_another_kind_of_generator_is_a_type_error(bad):
-    message = "generator must be a numpy.random.Generator or a torch.Generator, got"
+    message = "generator must be a numpy.random.Generator or a torch.Generator or a key"
     with pytest.raises(TypeError, match=message):
         noise.gumbel(3, generator=bad)
 
@@ -240,6 +374,20 @@ def test_a_dtype_that_numpy_cannot_draw_is_a_type_error(dtype, rng):
 def test_an_integer_dtype_is_a_type_error_in_torch(torch_generator):
     with pytest.raises(TypeError, match="dtype must be one of .* in torch, got int64"):
         noise.uniform(3, generator=torch_generator, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(
+    "shape", [None, (2, None), "3", 2.5, (2, 2.5), True, np.array([2, 3]), {2}]
+)
+def test_what_is_no_shape_is_refused_by_name(shape, generator):
+    for name in LAWS:
+        with pytest.raises(TypeError, match="shape must be a whole number or a tuple"):
+            getattr(noise, name)(shape, generator=generator)
+
+
+def test_a_shape_is_a_number_a_tuple_or_a_list(generator):
+    for shape in (2, np.int64(2), (2,), [2], torch.Size([2])):
+        assert noise.gumbel(shape, generator=generator).shape == (2,)
 
 
 def test_a_negative_size_is_refused(generator):
