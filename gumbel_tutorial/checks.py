@@ -8,6 +8,7 @@ under ``vmap``, where an array has no value to look at. :func:`check_values` tur
 import math
 import operator
 import sys
+from itertools import combinations
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -161,6 +162,9 @@ def check_floating(array: Array, name: str) -> None:
 
 def check_no_nan(array: Array, name: str) -> None:
     """Require numbers, infinite ones included."""
+    if is_number(array):
+        _check(array, name, not math.isnan(array), "not be NaN")
+        return
     xp = namespace(**{name: array})
     where = first_true(xp.isnan(stop_gradient(array)))
     if where is not None:
@@ -169,6 +173,9 @@ def check_no_nan(array: Array, name: str) -> None:
 
 def check_finite(array: Array, name: str) -> None:
     """Require finite entries."""
+    if is_number(array):
+        _check(array, name, math.isfinite(array), "be finite")
+        return
     values = stop_gradient(array)
     if not _may_be_infinite(values):
         return
@@ -290,6 +297,14 @@ def check_broadcast(
         refuse(first_name, requirement, f"shape {tuple(first.shape)}")
 
 
+def check_shapes(arrays: dict[str, Array]) -> None:
+    """Require named arrays whose shapes broadcast together."""
+    shapes = {name: tuple(array.shape) for name, array in arrays.items()}
+    if not all(_fit(*pair) for pair in combinations(shapes.values(), 2)):
+        got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        refuse("shapes", "broadcast together", got)
+
+
 def check_batch(
     array: Array,
     name: str,
@@ -379,6 +394,10 @@ def check_above_minus_infinity(value: Array, name: str) -> None:
 
 
 def _check(value: Array, name: str, holds: Array, requirement: str) -> None:
+    if is_number(value):
+        if not holds:
+            refuse(name, requirement, float(value))
+        return
     where = first_true(~holds)
     if where is not None:
         refuse(name, requirement, float(stop_gradient(value)[where]))

@@ -5,15 +5,28 @@ $z = (x - \mu)/\beta$. Source: E. J. Gumbel (1954), *Statistical Theory of Extre
 
 Arguments are NumPy arrays, torch tensors or numbers, and broadcast together. In float64 every
 function of the standard law is within 1e-12 relative of the true value, far in the tails too, and a
-quantile also beside its own zero; the truncated law likewise, where it is not crossing zero.
+quantile also beside its own zero; the truncated law likewise, where it is not crossing zero. Derivatives
+by torch and JAX are right where the values are, infinite where they are infinite, and never NaN.
+
+:func:`below` is a formula that checks nothing; every other function checks its arguments.
 """
 
-from math import log
+from collections.abc import Callable
+from math import e, log
 from typing import Any
 
+import array_api_compat.numpy
 import numpy as np
 
-from gumbel_tutorial.arrays import Array, log_gamma, namespace
+from gumbel_tutorial.arrays import (
+    Array,
+    constant_like,
+    is_number,
+    log_gamma,
+    namespace,
+    quiet,
+    stop_gradient,
+)
 from gumbel_tutorial.checks import (
     check_above_minus_infinity,
     check_below_one,
@@ -22,14 +35,11 @@ from gumbel_tutorial.checks import (
     check_no_nan,
     check_positive,
     check_probability,
+    check_shapes,
 )
 
 # 1/e as a float64 and what float64 drops of it: 33 digits in two additions.
 _INVERSE_E, _INVERSE_E_REST = 0.36787944117144233, -1.2428753672788363e-17
-
-# exp overflowing to inf and log 0 = -inf are the right limits in this module, and where a formula then
-# reads inf - inf, the limit is put in its place. NaN cannot come from outside: it is refused.
-_limits = np.errstate(over="ignore", divide="ignore", invalid="ignore")
 
 _REQUIREMENTS = {
     "value": check_no_nan,
@@ -43,6 +53,7 @@ _REQUIREMENTS = {
 }
 
 
+@quiet
 def density(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return the density $f(x) = \frac1\beta e^{-z - e^{-z}}$.
 
@@ -62,11 +73,13 @@ def density(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(density(0.0)), 4)
         0.3679
     """
-    log_value = log_density(value, loc, scale)
-    return namespace(value=log_value).exp(log_value)
+    xp, value, loc, scale = _arguments(value=value, loc=loc, scale=scale)
+    inside, z = _where_exp_is_finite(xp, value, loc, scale)
+    inner = xp.exp(-z - xp.exp(-z) - xp.log(scale))
+    return xp.where(inside, inner, xp.zeros_like(inner))
 
 
-@_limits
+@quiet
 def log_density(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\log f(x) = -z - e^{-z} - \log\beta$; arguments and errors as :func:`density`.
 
@@ -81,7 +94,7 @@ def log_density(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     return xp.where(xp.isinf(drop), -drop, -z - drop) - xp.log(scale)
 
 
-@_limits
+@quiet
 def cdf(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $F(x) = \Pr(G \le x) = \exp(-e^{-z})$; arguments and errors as :func:`density`.
 
@@ -89,11 +102,13 @@ def cdf(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(cdf(0.0)), 4)
         0.3679
     """
-    log_value = log_cdf(value, loc, scale)
-    return namespace(value=log_value).exp(log_value)
+    xp, value, loc, scale = _arguments(value=value, loc=loc, scale=scale)
+    inside, z = _where_exp_is_finite(xp, value, loc, scale)
+    inner = xp.exp(-xp.exp(-z))
+    return xp.where(inside, inner, xp.astype(value > loc, inner.dtype))
 
 
-@_limits
+@quiet
 def log_cdf(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\log F(x) = -e^{-z}$; arguments and errors as :func:`density`.
 
@@ -105,7 +120,7 @@ def log_cdf(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     return -xp.exp(-(value - loc) / scale)
 
 
-@_limits
+@quiet
 def survival(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\Pr(G > x) = 1 - F(x)$, precise for large x; arguments and errors as :func:`density`.
 
@@ -113,11 +128,32 @@ def survival(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> float(survival(40.0))
         4.248354255291589e-18
     """
-    log_value = log_cdf(value, loc, scale)
-    return -namespace(value=log_value).expm1(log_value)
+    xp, value, loc, scale = _arguments(value=value, loc=loc, scale=scale)
+    inside, z = _where_exp_is_finite(xp, value, loc, scale)
+    inner = _one_minus_exp(xp, xp.exp(-z))
+    return xp.where(inside, inner, xp.astype(value < loc, inner.dtype))
 
 
-@_limits
+def _one_minus_exp(xp: Any, drop: Array) -> Array:
+    """Return 1 - e^-x for x >= 0, precise near 0, and in its derivative far from it.
+
+    The derivative of expm1 is found as its value plus 1, which loses the digits of e^-x.
+    """
+    near = drop < 1
+    small = xp.where(near, drop, xp.zeros_like(drop))
+    return xp.where(near, -xp.expm1(-small), 1 - xp.exp(-drop))
+
+
+def _where_exp_is_finite(
+    xp: Any, value: Array, loc: Array, scale: Array
+) -> tuple[Array, Array]:
+    """Return where z is below +inf and e^-z too, and z there; elsewhere 0, of derivative 0."""
+    z = stop_gradient((value - loc) / scale)
+    inside = (-z < log(xp.finfo(z.dtype).max)) & (z < xp.inf)
+    return inside, (xp.where(inside, value, loc) - loc) / scale
+
+
+@quiet
 def quantile(prob: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $F^{-1}(p) = \mu - \beta \log(-\log p)$, infinite at 0 and 1.
 
@@ -138,12 +174,11 @@ def quantile(prob: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     """
     xp, prob, loc, scale = _arguments(prob=prob, loc=loc, scale=scale)
     # z is 0 at p = 1/e. Beside it, log(-log p) would lose the digits that p - 1/e still has.
-    excess = np.e * ((prob - _INVERSE_E) - _INVERSE_E_REST)
-    z = xp.where(xp.abs(excess) < 0.5, _beside_zero(xp, excess), -xp.log(-xp.log(prob)))
-    return loc + scale * z
+    excess = e * ((prob - _INVERSE_E) - _INVERSE_E_REST)
+    return loc + scale * _standard_quantile(xp, prob, xp.log, prob == 0, excess)
 
 
-@_limits
+@quiet
 def upper_quantile(tail: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return the x with $\Pr(G > x) = q$, that is $\mu - \beta\log(-\log(1 - q))$ without the loss in 1 - q.
 
@@ -154,11 +189,35 @@ def upper_quantile(tail: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         46.0517
     """
     xp, tail, loc, scale = _arguments(tail=tail, loc=loc, scale=scale)
-    excess = np.e * (((1 - _INVERSE_E) - tail) - _INVERSE_E_REST)
-    z = xp.where(
-        xp.abs(excess) < 0.5, _beside_zero(xp, excess), -xp.log(-xp.log1p(-tail))
-    )
-    return loc + scale * z
+    excess = e * (((1 - _INVERSE_E) - tail) - _INVERSE_E_REST)
+
+    def log_prob(tail: Array) -> Array:
+        return xp.log1p(-tail)
+
+    return loc + scale * _standard_quantile(xp, tail, log_prob, tail == 1, excess)
+
+
+def _standard_quantile(
+    xp: Any,
+    argument: Array,
+    log_prob: Callable[[Array], Array],
+    is_zero: Array,
+    excess: Array,
+) -> Array:
+    """Return -log(-log p) of an argument with ``log_prob(argument)`` = log p and p = (1 + excess) / e.
+
+    Every formula sees the arguments that it serves, and a harmless one for the others: the derivative of a
+    branch that is not taken would be 0 * inf.
+    """
+    harmless = xp.full_like(argument, 0.5)
+    beside = xp.abs(excess) < 0.5
+    plain = xp.where(beside | is_zero, harmless, argument)
+    # From 0, for the sign of log 1: 1 / +0 is the derivative's, and right, 1 / -0 is not.
+    z = -xp.log(0.0 - log_prob(plain))
+    close = xp.where(beside, excess, xp.zeros_like(excess))
+    z = xp.where(beside, -xp.log1p(-xp.log1p(close)), z)
+    # At p = 0 the outer logarithm has the derivative 1 / inf; the inner has limit and derivative of both.
+    return xp.where(is_zero, log_prob(xp.where(is_zero, argument, harmless)), z)
 
 
 def mean(loc: Any = 0.0, scale: Any = 1.0) -> Array:
@@ -186,9 +245,10 @@ def median(loc: Any = 0.0, scale: Any = 1.0) -> Array:
         0.3665
     """
     _, loc, scale = _arguments(loc=loc, scale=scale)
-    return loc - float(np.log(np.log(2.0))) * scale
+    return loc - log(log(2.0)) * scale
 
 
+@quiet
 def variance(loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\mathrm{Var}[G] = \pi^2\beta^2/6$, whatever the location.
 
@@ -211,7 +271,7 @@ def entropy(loc: Any = 0.0, scale: Any = 1.0) -> Array:
     return xp.log(xp.broadcast_arrays(scale, loc)[0]) + (np.euler_gamma + 1)
 
 
-@_limits
+@quiet
 def moment_generating_function(t: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\mathbb E[e^{tG}] = \Gamma(1 - \beta t)\,e^{\mu t}$, finite for $\beta t < 1$ alone.
 
@@ -232,7 +292,7 @@ def moment_generating_function(t: Array, loc: Any = 0.0, scale: Any = 1.0) -> Ar
     return xp.exp(log_gamma(1.0 - scale * t) + loc * t)
 
 
-@_limits
+@quiet
 def truncated_log_density(
     value: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0
 ) -> Array:
@@ -294,32 +354,50 @@ def _drop(xp: Any, z: Array, gap: Array) -> Array:
     The inner wheres keep the derivative of the branch that is not taken from being 0 * inf.
     """
     plain = -z < log(xp.finfo(z.dtype).max)
-    factor = -xp.expm1(-xp.where(plain, gap, xp.zeros_like(gap)))
+    factor = _one_minus_exp(xp, xp.where(plain, gap, xp.zeros_like(gap)))
     product = xp.exp(-xp.where(plain, z, xp.zeros_like(z))) * factor
     # Where e^-z alone overflows, it is combined with its factor in logarithms. At the bound itself the
     # derivative e^-z is beyond the dtype, and left out.
     combined = ~plain & (gap > 0)
-    log_factor = xp.log(-xp.expm1(-xp.where(combined, gap, xp.ones_like(gap))))
-    power = xp.exp(xp.where(combined, -z, xp.zeros_like(z)) + log_factor)
+    share = _one_minus_exp(xp, xp.where(combined, gap, xp.ones_like(gap)))
+    power = xp.exp(xp.where(combined, -z, xp.zeros_like(z)) + xp.log(share))
     return xp.where(combined, power, product)
 
 
+@quiet
 def truncated_quantile(
     prob: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0
 ) -> Array:
     r"""Return the p-quantile of Gumbel(loc, scale) given that it is at most ``upper``.
 
-    $\mu - \beta\log(e^{-b} - \log p)$, $b = (u - \mu)/\beta$: the image of the standard quantile under
-    :func:`truncate`, which holds for every bound.
+    $\mu - \beta\log(e^{-b} - \log p)$ with $b = (u - \mu)/\beta$, which for negative bounds is written
+    $u - \beta\log(1 - e^b \log p)$. Arguments and errors as :func:`quantile`, with the bound of
+    :func:`truncate`.
 
     Examples:
         >>> float(truncated_quantile(1.0, upper=-800.0))
         -800.0
     """
-    return truncate(quantile(prob), upper, loc, scale)
+    xp, prob, upper, loc, scale = _arguments(
+        prob=prob, upper=upper, loc=loc, scale=scale
+    )
+    bound = (upper - loc) / scale
+    is_zero = prob == 0
+    rest = 0.0 - xp.log(xp.where(is_zero, xp.full_like(prob, 0.5), prob))
+    # e^-b is factored out where it may overflow, or be all that is left; without a bound it is 0.
+    free = bound == xp.inf
+    low = (bound <= 0) | ((prob == 1) & ~free)
+    zero = xp.zeros_like(bound)
+    largest = log(xp.finfo(bound.dtype).max)
+    inner = xp.where(low & (bound < largest), bound, zero + largest)
+    z_low = bound - xp.log1p(rest * xp.exp(xp.where(low, inner, zero)))
+    floor = xp.where(free, zero, xp.exp(-xp.where(low | free, zero, bound)))
+    z = xp.where(low, z_low, -xp.log(floor + rest))
+    at_zero = xp.log(xp.where(is_zero, prob, xp.ones_like(prob)))
+    return _at_most(xp, loc + scale * xp.where(is_zero, at_zero, z), upper)
 
 
-@_limits
+@quiet
 def truncate(noise: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Map standard Gumbel noise to a draw of Gumbel(loc, scale) given that it is at most ``upper``.
 
@@ -348,37 +426,41 @@ def truncate(noise: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Ar
         noise=noise, upper=upper, loc=loc, scale=scale
     )
     bound = (upper - loc) / scale
-    return xp.minimum(loc - scale * xp.logaddexp(-bound, -noise), upper)
+    return _at_most(xp, loc - scale * xp.logaddexp(-bound, -noise), upper)
+
+
+def below(noise: Array, upper: Array) -> Array:
+    """Return :func:`truncate` of the standard law; nothing is checked."""
+    xp = namespace(noise=noise, upper=upper)
+    return _at_most(xp, -xp.logaddexp(-upper, -noise), upper)
+
+
+def _at_most(xp: Any, value: Array, upper: Array) -> Array:
+    """Return a value that rounding may have lifted above its bound, with the derivative of the value."""
+    fixed, bound = stop_gradient(value), stop_gradient(upper)
+    lowered = xp.where(fixed > bound, value + (bound - fixed), value)
+    return xp.where((fixed == xp.inf) & (bound < xp.inf), upper, lowered)
 
 
 def _arguments(**arguments: Any) -> tuple[Any, ...]:
     """Return the library and the arguments as its arrays, each held to what its name requires."""
     xp = namespace(**arguments)
     arrays = {
-        name: value for name, value in arguments.items() if hasattr(value, "dtype")
+        name: value
+        for name, value in arguments.items()
+        if not is_number(value)
+        or (xp is array_api_compat.numpy and isinstance(value, np.floating))
     }
     for name, value in arrays.items():
         check_floating(value, name)
-    dtype = xp.result_type(*arrays.values()) if arrays else xp.float64
-    device = next((value.device for value in arrays.values()), None)
-    result = []
     for name, value in arguments.items():
-        value = (
-            value if name in arrays else xp.asarray(value, dtype=dtype, device=device)
-        )
         _REQUIREMENTS[name](value, name)
-        result.append(value)
-    try:
-        np.broadcast_shapes(*(tuple(value.shape) for value in result))
-    except ValueError:
-        shapes = ", ".join(
-            f"{name} {tuple(v.shape)}"
-            for name, v in zip(arguments, result, strict=True)
-        )
-        raise ValueError(f"shapes must broadcast together, got {shapes}") from None
-    return xp, *result
-
-
-def _beside_zero(xp: Any, excess: Array) -> Array:
-    """Return -log(-log p) for p = (1 + excess) / e, exactly 0 at excess 0."""
-    return -xp.log1p(-xp.log1p(excess))
+    check_shapes(arrays)
+    if not arrays:
+        return xp, *(np.asarray(value, dtype=float) for value in arguments.values())
+    first = next(iter(arrays.values()))
+    dtype = xp.result_type(*(value.dtype for value in arrays.values()))
+    return xp, *(
+        value if name in arrays else constant_like(value, first, dtype)
+        for name, value in arguments.items()
+    )

@@ -152,7 +152,7 @@ def condition(logits: Array, index: Array, noise: Array) -> Array:
     log_prob = log_softmax(logits)
     maximum = xp.sum(xp.where(won, noise, xp.zeros_like(noise)), axis=-1, keepdims=True)
     upper = maximum - log_prob
-    return xp.where(won, upper, gumbel.truncate(noise, upper))
+    return xp.where(won, upper, gumbel.below(noise, upper))
 
 
 @quiet

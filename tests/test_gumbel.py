@@ -219,6 +219,97 @@ def test_the_truncated_log_density_has_a_derivative_at_its_bound(bound, dtype):
     torch.testing.assert_close(draws.grad, expected)
 
 
+def slope_of(function, points, dtype=torch.float64):
+    """Return the derivative of a function in its first argument, entry by entry."""
+    leaf = torch.tensor(points, dtype=dtype, requires_grad=True)
+    (slope,) = torch.autograd.grad(function(leaf).sum(), leaf)
+    return leaf.detach().double().tolist(), slope.double()
+
+
+def assert_slopes(function, points, exact, dtype=torch.float64):
+    """Compare derivatives with high-precision ones, infinite where those are beyond the dtype."""
+    points, ours = slope_of(function, points, dtype)
+    largest = torch.finfo(dtype).max
+    expected = torch.as_tensor(np.array([float(exact(mpmath.mpf(p))) for p in points]))
+    expected[expected.abs() > largest] *= torch.inf
+    rtol = 1e-11 if dtype == torch.float64 else 1e-4
+    torch.testing.assert_close(ours, expected, rtol=rtol, atol=torch.finfo(dtype).tiny)
+
+
+ENDS = [1e-30, 1e-20, 1e-9, 1e-3, 0.3, 0.36787944117144233, 0.5, 0.7, 0.999]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_derivatives_of_quantiles_are_right_in_far_tails(dtype):
+    def of_quantile(p):
+        return mpmath.inf if p in (0, 1) else -1 / (p * mpmath.log(p))
+
+    def of_upper_quantile(q):
+        return -mpmath.inf if q in (0, 1) else 1 / ((1 - q) * mpmath.log1p(-q))
+
+    points = [0.0, *ENDS, 1 - 1e-6, 1.0]
+    assert_slopes(gumbel.quantile, points, of_quantile, dtype)
+    assert_slopes(gumbel.upper_quantile, points, of_upper_quantile, dtype)
+
+
+@pytest.mark.parametrize("bound", [-800.0, -30.0, -1.0, 0.0, 2.0, 30.0, 700.0, np.inf])
+def test_the_derivative_of_the_truncated_quantile_is_right_in_far_tails(bound):
+    def exact(p):
+        if p == 0 or (p == 1 and bound == np.inf):
+            return mpmath.inf
+        return 1 / p / (EXP(-mpmath.mpf(bound)) - mpmath.log(p))
+
+    points = [0.0, *ENDS, 1 - 1e-12, 1.0]
+    assert_slopes(lambda p: gumbel.truncated_quantile(p, bound), points, exact)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_derivatives_of_the_law_are_zero_where_it_underflows(dtype):
+    points = [-1e5, -800.0, -100.0, -3.0, 0.0, 5.0, 100.0, 800.0, 1e5]
+    density = FORMULAS["density"]
+    assert_slopes(gumbel.cdf, points, density, dtype)
+    assert_slopes(gumbel.survival, points, lambda x: -density(x), dtype)
+    assert_slopes(
+        gumbel.density, points, lambda x: density(x) * mpmath.expm1(-x), dtype
+    )
+
+
+@pytest.mark.parametrize("name", ["density", "cdf", "survival"])
+def test_location_and_scale_have_derivative_zero_at_infinite_values(name):
+    value = torch.tensor([-torch.inf, torch.inf, -1e300, 1e300], dtype=torch.float64)
+    loc, scale = (torch.tensor(v, requires_grad=True).double() for v in (0.5, 1e-9))
+    result = getattr(gumbel, name)(value, loc, scale)
+    for slope in torch.autograd.grad(result.sum(), (loc, scale)):
+        assert slope == 0
+
+
+def test_the_bound_of_a_quantile_that_reaches_it_keeps_its_derivative():
+    prob = torch.tensor([0.3, 1.0], dtype=torch.float64)
+    upper = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
+    quantiles = gumbel.truncated_quantile(prob, upper)
+    slopes = [torch.autograd.grad(q, upper, retain_graph=True)[0] for q in quantiles]
+    share = np.exp(-1.5) / (np.exp(-1.5) - np.log(0.3))
+    assert [float(s) for s in slopes] == pytest.approx([share, 1.0], rel=1e-12)
+
+
+def test_below_is_truncation_of_the_standard_law(to_array, rng):
+    free, upper = rng.gumbel(size=(2, 100))
+    np.testing.assert_array_equal(
+        np.asarray(gumbel.below(to_array(free), to_array(upper))),
+        np.asarray(gumbel.truncate(to_array(free), to_array(upper))),
+    )
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.int64(2), np.float64(0.5), 2])
+def test_a_number_of_numpy_goes_with_every_library(number):
+    for array in (np.zeros(3), torch.zeros(3)):
+        result = gumbel.log_density(array, number, number)
+        assert result.dtype == array.dtype
+        assert float(result[0]) == pytest.approx(
+            float(gumbel.log_density(0.0, float(number), float(number)))
+        )
+
+
 BOUNDS = [-800.0, -700.0, -30.0, -2.0, 0.0, 2.0, 30.0, 800.0]
 
 
