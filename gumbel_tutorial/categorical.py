@@ -7,20 +7,35 @@ and rounded once.
 
 from typing import Any, NamedTuple
 
-import array_api_compat
-import numpy as np
-
 from gumbel_tutorial import arrays
-from gumbel_tutorial.arrays import Array, cast, log_softmax, namespace, softmax, widen
+from gumbel_tutorial.arrays import (
+    Array,
+    argmax,
+    cast,
+    common_dtype,
+    finite_or_zero,
+    log_softmax,
+    namespace,
+    quiet,
+    softmax,
+    to_index,
+    to_widest,
+    widen,
+)
 from gumbel_tutorial.checks import (
     check_batch,
+    check_count,
+    check_floating,
     check_index,
     check_logits,
+    check_mask,
     check_open_unit_interval,
     check_same_categories,
+    refuse,
 )
 
 
+@quiet
 def probs(logits: Array) -> Array:
     r"""Return $\pi_i = e^{\ell_i} / \sum_j e^{\ell_j}$.
 
@@ -35,6 +50,7 @@ def probs(logits: Array) -> Array:
         ValueError: NaN, +inf, no category, or a row of -inf.
 
     Examples:
+        >>> import numpy as np
         >>> probs(np.log([6.0, 3.0, 1.0])).round(2).tolist()
         [0.6, 0.3, 0.1]
     """
@@ -42,12 +58,14 @@ def probs(logits: Array) -> Array:
     return cast(softmax(widen(logits)), logits.dtype)
 
 
+@quiet
 def log_probs(logits: Array) -> Array:
     r"""Return $\log \pi_i = \ell_i - \log \sum_j e^{\ell_j}$; arguments and errors as :func:`probs`."""
     check_logits(logits)
     return cast(log_softmax(widen(logits)), logits.dtype)
 
 
+@quiet
 def entropy(logits: Array) -> Array:
     r"""Return $H(\pi) = -\sum_i \pi_i \log \pi_i$ in nats, with $0 \log 0 = 0$.
 
@@ -55,20 +73,77 @@ def entropy(logits: Array) -> Array:
         logits: shape ``(..., K)``; -inf excludes a category.
 
     Returns:
-        Shape ``(...)``, in $[0, \log K]$.
+        Shape ``(...)``, in $[0, \log K]$ up to rounding.
 
     Raises:
         TypeError, ValueError: as :func:`probs`.
 
     Examples:
+        >>> import numpy as np
         >>> round(float(entropy(np.zeros(4))), 4)  # log 4
         1.3863
     """
     check_logits(logits)
-    wide = widen(logits)
-    return cast(-_expectation(wide, log_softmax(wide)), logits.dtype)
+    return cast(_entropy(widen(logits)), logits.dtype)
 
 
+@quiet
+def perplexity(logits: Array) -> Array:
+    r"""Return $e^{H(\pi)}$, the number of equally likely categories of the same entropy.
+
+    Args:
+        logits: shape ``(..., K)``; -inf excludes a category.
+
+    Returns:
+        Shape ``(...)``, in $[1, K]$ up to rounding.
+
+    Raises:
+        TypeError, ValueError: as :func:`probs`.
+
+    Examples:
+        >>> import numpy as np
+        >>> round(float(perplexity(np.array([1.0, 1.0, 1.0, -np.inf]))), 4)
+        3.0
+    """
+    check_logits(logits)
+    number = namespace(logits=logits).exp(_entropy(widen(logits)))
+    return cast(number, logits.dtype)
+
+
+def _entropy(logits: Array) -> Array:
+    return -_expectation(logits, log_softmax(logits))
+
+
+@quiet
+def mode(logits: Array, mask: Array | None = None) -> Array:
+    r"""Return the most probable category, $\arg\max_i \ell_i$, the first of those that tie.
+
+    Args:
+        logits: shape ``(..., K)``; -inf excludes a category.
+        mask: boolean, broadcastable to ``logits``, true where a category is allowed; None allows all.
+
+    Returns:
+        Integer categories, shape ``(...)``.
+
+    Raises:
+        TypeError: as :func:`probs`; ``mask`` is not a boolean array.
+        ValueError: as :func:`probs`, of the allowed categories; a mask of another shape.
+
+    Examples:
+        >>> import numpy as np
+        >>> logits = np.log([6.0, 3.0, 1.0])
+        >>> int(mode(logits)), int(mode(logits, np.array([False, True, True])))
+        (0, 1)
+    """
+    if mask is not None:
+        check_floating(logits, "logits")
+        check_mask(mask, logits)
+        logits = namespace(logits=logits).where(mask, logits, -float("inf"))
+    check_logits(logits)
+    return argmax(logits)
+
+
+@quiet
 def kl(logits: Array, other_logits: Array) -> Array:
     r"""Return $\mathrm{KL}(\pi \,\|\, \rho) = \sum_i \pi_i (\log \pi_i - \log \rho_i)$ in nats.
 
@@ -85,6 +160,7 @@ def kl(logits: Array, other_logits: Array) -> Array:
         TypeError, ValueError: as :func:`probs`; shapes that do not match.
 
     Examples:
+        >>> import numpy as np
         >>> float(kl(np.array([0.0, -np.inf]), np.zeros(2)))  # log 2
         0.6931471805599453
     """
@@ -93,14 +169,11 @@ def kl(logits: Array, other_logits: Array) -> Array:
     check_logits(other_logits, "other_logits")
     check_same_categories(other_logits, "other_logits", logits)
     wide = widen(logits)
-    with np.errstate(
-        invalid="ignore"
-    ):  # -inf minus -inf, where a category is excluded twice
-        ratio = log_softmax(wide) - log_softmax(widen(other_logits))
+    ratio = log_softmax(wide) - log_softmax(widen(other_logits))
     # Put in at the end: a share of the probability that rounds to 0 would make it 0 * inf.
     infinite = xp.any(ratio == xp.inf, axis=-1)
     divergence = xp.where(infinite, xp.inf, _expectation(wide, ratio))
-    return cast(divergence, xp.result_type(logits, other_logits))
+    return cast(divergence, common_dtype(logits, other_logits))
 
 
 def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
@@ -116,28 +189,30 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
 
     Raises:
         TypeError: ``index`` is not an integer array.
-        ValueError: ``index`` is outside 0 ... K-1.
+        ValueError: ``index`` is outside 0 ... K-1; K is not a whole number of at least 1.
 
     Examples:
+        >>> import numpy as np
         >>> one_hot(np.array([2, 0]), 3).tolist()
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
+    num_categories = check_count(num_categories, "num_categories", 1)
     check_index(index, num_categories)
     return arrays.one_hot(index, num_categories, dtype=dtype)
 
 
 def _expectation(logits: Array, values: Array) -> Array:
     """Return sum_i pi_i values_i over the finite values: an excluded category counts 0, not 0 * inf."""
-    xp = namespace(logits=logits, values=values)
-    counted = xp.where(xp.isfinite(values), values, xp.zeros_like(values))
-    return xp.sum(softmax(logits) * counted, axis=-1)
+    xp = namespace(logits=logits)
+    return xp.sum(softmax(logits) * finite_or_zero(values), axis=-1)
 
 
+@quiet
 def inverse_cdf_sample(logits: Array, uniform: Array) -> Array:
     r"""Return the first i with $\pi_1 + \dots + \pi_i > u$: one uniform number a sample.
 
     The running sum is kept in float64, since in float32 a sum over 50,000 categories leaves thousands
-    of them with probability zero.
+    of them with probability zero; only where there is no float64, as in JAX as it starts, is it float32.
 
     Args:
         logits: shape ``(..., K)``; -inf excludes a category.
@@ -151,6 +226,7 @@ def inverse_cdf_sample(logits: Array, uniform: Array) -> Array:
         TypeError, ValueError: as :func:`probs`; ``uniform`` outside (0, 1) or for another batch.
 
     Examples:
+        >>> import numpy as np
         >>> inverse_cdf_sample(np.log([6.0, 3.0, 1.0]), np.array([0.5, 0.7, 0.95])).tolist()
         [0, 1, 2]
     """
@@ -158,26 +234,40 @@ def inverse_cdf_sample(logits: Array, uniform: Array) -> Array:
     check_logits(logits)
     check_open_unit_interval(uniform, "uniform")
     check_batch(uniform, "uniform", logits)
-    running = xp.cumulative_sum(softmax(xp.astype(logits, xp.float64)), axis=-1)
-    target = xp.astype(uniform, xp.float64) * running[..., -1]
+    running = xp.cumulative_sum(softmax(to_widest(logits)), axis=-1)
+    total = running[..., -1]
+    target = to_widest(uniform) * total
     if logits.ndim == 1:
         index = xp.searchsorted(running, xp.reshape(target, (-1,)), side="right")
-        return xp.reshape(index, target.shape)
-    return xp.sum(xp.astype(running <= target[..., None], xp.int64), axis=-1)
+        index = to_index(xp.reshape(index, target.shape))
+    else:
+        index = xp.sum(to_index(running <= target[..., None]), axis=-1)
+    # Rounding may lift the target to the total, which no category passes: the last open one has it.
+    last = xp.sum(to_index(running < total[..., None]), axis=-1)
+    return xp.minimum(index, last)
 
 
 class AliasTable(NamedTuple):
-    """Column i keeps its own category below ``threshold[i]`` and yields ``alias[i]`` above."""
+    """Column i keeps its own category below ``threshold[i]`` and yields ``alias[i]`` above.
+
+    It is a pair of arrays. ``torch.save(tuple(table), path)`` keeps it as such, and
+    ``AliasTable(*torch.load(path))`` restores it.
+    """
 
     threshold: Array
     alias: Array
 
 
+@quiet
 def alias_table(logits: Array) -> AliasTable:
-    r"""Build the alias table of one categorical law, in O(K) steps.
+    r"""Build the alias table of one categorical law, in O(K log K) steps of whole arrays.
 
-    K columns of equal mass 1/K are filled with at most two categories each.
-    Source: Walker (1977); the construction is that of Vose (1991).
+    K columns of equal mass 1/K are filled with at most two categories each. Light categories, below 1/K,
+    take what they lack from the heavy ones in their order; a heavy one that has given away what it had above
+    1/K becomes a column itself, filled by the next. Both orders are running sums, so where they cross tells
+    who gives to whom.
+    Source: Walker (1977); by running sums, Hübschle-Schneider and Sanders (2022), *Parallel Weighted Random
+    Sampling*.
 
     Args:
         logits: shape ``(K,)``.
@@ -187,27 +277,40 @@ def alias_table(logits: Array) -> AliasTable:
 
     Raises:
         TypeError, ValueError: as :func:`probs`; more than one axis.
+
+    Examples:
+        >>> import numpy as np
+        >>> table = alias_table(np.log([6.0, 3.0, 1.0]))
+        >>> table.threshold.round(2).tolist(), table.alias.tolist()
+        ([1.0, 0.9, 0.3], [0, 0, 0])
     """
     check_logits(logits)
     if logits.ndim != 1:
-        raise ValueError(f"logits must have one axis, got shape {tuple(logits.shape)}")
+        refuse("logits", "have one axis", f"shape {tuple(logits.shape)}")
     xp = namespace(logits=logits)
-    mass = [
-        float(prob) * logits.shape[0] for prob in softmax(xp.astype(logits, xp.float64))
-    ]
-    threshold, alias = [1.0] * len(mass), list(range(len(mass)))
-    small = [i for i, m in enumerate(mass) if m < 1]
-    large = [i for i, m in enumerate(mass) if m >= 1]
-    while small and large:
-        column, donor = small.pop(), large[-1]
-        threshold[column], alias[column] = mass[column], donor
-        mass[donor] -= 1 - mass[column]
-        if mass[donor] < 1:
-            small.append(large.pop())
-    device = array_api_compat.device(logits)
+    num_categories = logits.shape[0]
+    mass = softmax(to_widest(logits)) * num_categories
+    zero = xp.zeros_like(mass)
+    lacking = xp.cumulative_sum(xp.where(mass < 1, 1 - mass, zero))
+    spare = xp.cumulative_sum(xp.where(mass > 1, mass - 1, zero))
+    own = xp.cumulative_sum(to_index(xp.ones_like(mass))) - 1
+
+    # A light category asks the first heavy one that has not given all before.
+    before = xp.where(own == 0, zero, xp.roll(lacking, 1))
+    last = xp.searchsorted(spare, spare[-1:], side="left")
+    donor = xp.minimum(xp.searchsorted(spare, before, side="right"), last)
+
+    # A heavy one gives until what the light ones lack has reached its spare mass, and asks the next.
+    crossing = xp.searchsorted(lacking, spare, side="left")
+    heir = xp.searchsorted(spare, spare, side="right")
+    # What is too little to lift the running sum was not there to give.
+    gives = spare > xp.where(own == 0, zero, xp.roll(spare, 1))
+    asks = gives & (crossing < num_categories) & (heir < num_categories)
+    crossed = xp.take(lacking, xp.where(asks, crossing, own), axis=0)
+    rest = xp.where(asks, 1 + spare - crossed, xp.ones_like(mass))
     return AliasTable(
-        xp.asarray(threshold, dtype=xp.float64, device=device),
-        xp.asarray(alias, dtype=xp.int64, device=device),
+        xp.where(mass < 1, mass, rest),
+        xp.where(mass < 1, to_index(donor), xp.where(asks, to_index(heir), own)),
     )
 
 
@@ -225,12 +328,17 @@ def alias_sample(table: AliasTable, uniform: Array) -> Array:
         TypeError, ValueError: ``uniform`` is not floating or outside (0, 1).
 
     Examples:
+        >>> import numpy as np
         >>> alias_sample(alias_table(np.log([6.0, 3.0, 1.0])), np.array([0.1, 0.3, 0.9])).tolist()
         [0, 0, 0]
     """
     xp = namespace(table=table.threshold, uniform=uniform)
     check_open_unit_interval(uniform, "uniform")
-    position = xp.astype(uniform, xp.float64) * table.threshold.shape[0]
-    column = xp.astype(xp.floor(position), xp.int64)
-    keep = position - column < table.threshold[column]
-    return xp.where(keep, column, table.alias[column])
+    position = to_widest(uniform) * table.threshold.shape[0]
+    column = xp.floor(position)
+    index = to_index(column)
+    flat = xp.reshape(index, (-1,))
+    threshold, alias = (
+        xp.reshape(xp.take(part, flat, axis=0), index.shape) for part in table
+    )
+    return xp.where(position - column < threshold, index, alias)

@@ -335,6 +335,15 @@ def check_broadcasts_to(array: Array, name: str, logits: Array) -> None:
         refuse(name, requirement, f"shape {tuple(array.shape)}")
 
 
+def check_mask(mask: Array, logits: Array) -> None:
+    """Require a boolean array of the library of the logits, that broadcasts to their shape."""
+    xp = namespace(logits=logits, mask=mask)
+    if not hasattr(mask, "dtype") or not xp.isdtype(mask.dtype, "bool"):
+        kind = getattr(mask, "dtype", type(mask).__name__)
+        refuse("mask", "be a boolean array", kind, TypeError)
+    check_broadcasts_to(mask, "mask", logits)
+
+
 def check_positive(value: Any, name: str, *, least: float = 0.0) -> None:
     """Require positive finite numbers, none below ``least``, in an array or alone."""
     if is_number(value):

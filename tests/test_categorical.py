@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import torch
 
@@ -208,3 +209,140 @@ def test_uniforms_of_another_kind_or_batch_are_refused(to_array, example_logits)
             sampler(to_array(example_logits), 0.5)
     with pytest.raises(ValueError, match="uniform must broadcast against the batch of"):
         categorical.inverse_cdf_sample(to_array(np.zeros((2, 3))), to_array([0.5] * 3))
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [1, 3, 0, 2, 2, 0, 4, 4],  # every running sum meets another
+        [4, 4, 4, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 1, 0, 0, 0],
+        [1] * 7,
+        [1],
+        [2, 1, 1],
+        [1e-300, 1, 1e300, 1],
+    ],
+)
+def test_the_alias_table_is_exact_where_running_sums_tie(to_array, weights):
+    with np.errstate(divide="ignore"):
+        table = categorical.alias_table(to_array(np.log(weights)))
+    threshold, alias = np.asarray(table.threshold), np.asarray(table.alias)
+    assert (threshold >= 0).all()
+    assert (threshold <= 1).all()
+    mass = threshold + np.bincount(alias, weights=1 - threshold, minlength=len(weights))
+    expected = np.array(weights) / np.sum(weights) * len(weights)
+    np.testing.assert_allclose(mass, expected, atol=1e-14)
+    assert (mass[np.array(weights) == 0] == 0).all()
+
+
+def test_the_alias_table_holds_exactly_many_laws(rng):
+    for _ in range(200):
+        weights = rng.integers(0, 5, size=rng.integers(2, 40)) + (rng.random() < 0.5)
+        weights[0] += 1
+        with np.errstate(divide="ignore"):
+            threshold, alias = categorical.alias_table(np.log(weights))
+        mass = threshold + np.bincount(
+            alias, weights=1 - threshold, minlength=len(weights)
+        )
+        expected = weights / weights.sum() * len(weights)
+        np.testing.assert_allclose(mass, expected, atol=1e-13)
+
+
+def test_an_alias_table_is_kept_as_a_pair_of_plain_tensors(tmp_path):
+    table = categorical.alias_table(torch.randn(5))
+    torch.save(tuple(table), tmp_path / "table.pt")
+    restored = torch.load(tmp_path / "table.pt", weights_only=True)
+    for ours, theirs in zip(table, categorical.AliasTable(*restored), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_the_largest_uniform_draws_the_last_open_category(to_array, batch):
+    """The target is rounded to the total where its mantissa is small: no category passes that."""
+    for seed in range(200):
+        weights = np.random.default_rng(seed).random(7)
+        weights[5:] = 0
+        with np.errstate(divide="ignore"):
+            logits = np.log(weights)[None] if batch else np.log(weights)
+        uniform = np.full(1, 1 - 2.0**-53)
+        index = categorical.inverse_cdf_sample(to_array(logits), to_array(uniform))
+        assert index.tolist() == [4]
+
+
+def test_perplexity_counts_equally_likely_categories(to_array, rng):
+    logits = 3 * rng.standard_normal((20, 6))
+    expected = np.exp(scipy.stats.entropy(scipy.special.softmax(logits, -1), axis=-1))
+    np.testing.assert_allclose(
+        np.asarray(categorical.perplexity(to_array(logits))), expected, rtol=1e-12
+    )
+    some = to_array([0.0, 0.0, -np.inf, 0.0, -800.0])
+    assert float(categorical.perplexity(some)) == pytest.approx(3, rel=1e-14)
+    many = np.zeros(30_000, np.float16)
+    assert categorical.perplexity(many) == np.float16(30_000)
+    assert categorical.perplexity(many).dtype == np.float16
+
+
+def test_perplexity_passes_gradcheck_and_is_finite_beside_an_excluded_category():
+    logits = torch.tensor([0.3, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    torch.autograd.gradcheck(categorical.perplexity, [logits])
+    masked = torch.tensor([0.3, -torch.inf, 2.0], requires_grad=True)
+    categorical.perplexity(masked).backward()
+    assert masked.grad.isfinite().all()
+
+
+def test_the_mode_is_the_first_of_the_largest_and_knows_a_mask(to_array):
+    logits = to_array([[0.0, 2.0, 2.0], [5.0, -np.inf, 1.0]])
+    assert categorical.mode(logits).tolist() == [1, 0]
+    mask = to_array([False, True, True], dtype="bool")
+    assert categorical.mode(logits, mask).tolist() == [1, 2]
+    assert categorical.mode(logits, mask=to_array([[1], [1]], "bool")).tolist() == [
+        1,
+        0,
+    ]
+
+
+def test_a_mask_that_leaves_nothing_or_is_none_is_refused(to_array):
+    logits = to_array([[0.0, 2.0], [5.0, -np.inf]])
+    with pytest.raises(ValueError, match=r"only -inf in the row at index \(1,\)"):
+        categorical.mode(logits, to_array([False, True], dtype="bool"))
+    with pytest.raises(TypeError, match="mask must be a boolean array, got"):
+        categorical.mode(logits, to_array([0.0, 1.0]))
+    with pytest.raises(TypeError, match="mask must be a boolean array, got bool"):
+        categorical.mode(logits, True)
+    with pytest.raises(ValueError, match="mask must broadcast to logits of shape"):
+        categorical.mode(logits, to_array([True] * 3, dtype="bool"))
+    with pytest.raises(TypeError, match="logits and mask must come from one array"):
+        categorical.mode(np.zeros(2), torch.ones(2, dtype=torch.bool))
+    with pytest.raises(ValueError, match="logits must not be NaN"):
+        categorical.mode(to_array([0.0, np.nan]), to_array([True, True], dtype="bool"))
+
+
+@pytest.mark.parametrize("bad", [2.5, True, 0, -1, None, "3"])
+def test_a_number_of_categories_that_is_no_count_is_refused(to_array, bad):
+    message = "num_categories must be a whole number of at least 1, got"
+    with pytest.raises(ValueError, match=message):
+        categorical.one_hot(to_array([0], dtype="int64"), bad)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32"])
+def test_indices_of_narrow_dtypes_are_taken(to_array, dtype):
+    index = to_array(np.arange(100), dtype=dtype)
+    hot = np.asarray(categorical.one_hot(index, np.int64(256)))
+    np.testing.assert_array_equal(hot, np.eye(256)[:100])
+
+
+def test_right_results_are_no_cause_for_a_warning():
+    far = np.array([[3e38, -3e38, 0.0], [0.0, -np.inf, -800.0]], dtype=np.float32)
+    with np.errstate(all="raise", under="ignore"):
+        for function in (
+            categorical.probs,
+            categorical.log_probs,
+            categorical.entropy,
+            categorical.perplexity,
+            categorical.mode,
+            lambda logits: categorical.kl(logits, logits),
+            lambda logits: categorical.kl(logits, np.zeros(3, np.float32)),
+            lambda logits: categorical.inverse_cdf_sample(logits, np.full(2, 0.5)),
+            lambda logits: categorical.alias_table(logits[0]).threshold,
+        ):
+            assert not np.isnan(function(far)).any()
