@@ -327,7 +327,7 @@ def truncated_log_density(
     return xp.where(inside, result, xp.full_like(result, -xp.inf))
 
 
-@_limits
+@quiet
 def truncated_log_cdf(
     value: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0
 ) -> Array:

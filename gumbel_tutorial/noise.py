@@ -123,14 +123,9 @@ def logistic(
         [-3.536, -6.1077]
     """
     name = _dtype_name(dtype, generator)
-    if _is_key(generator):
-        first, second = _gumbel(
-            _exponential((2, *_sizes(shape)), generator, name), _wide(name)
-        )
-    else:
-        first, second = (
-            gumbel(shape, generator=generator, dtype=_wide(name)) for _ in range(2)
-        )
+    first, second = (
+        gumbel(shape, generator=each, dtype=_wide(name)) for each in _twice(generator)
+    )
     return _cast(first - second, name)
 
 
@@ -193,8 +188,16 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
 
 def logistic_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     """Draw standard logistic noise for ``array``; arguments and errors as :func:`gumbel_like`."""
-    first, second = (gumbel_like(array, generator=generator) for _ in range(2))
+    first, second = (gumbel_like(array, generator=each) for each in _twice(generator))
     return first - second
+
+
+def _twice(generator: Any) -> tuple[Any, Any]:
+    """Return what two independent draws take: the generator, which moves on, or two keys."""
+    if _is_key(generator):
+        first, second = sys.modules["jax"].random.split(generator)
+        return first, second
+    return generator, generator
 
 
 def _name(dtype: Any) -> str:

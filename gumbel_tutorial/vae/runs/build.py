@@ -17,7 +17,7 @@ from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
 from gumbel_tutorial.vae.runs.config import Config
 from gumbel_tutorial.vae.training.batches import first_weights
 from gumbel_tutorial.vae.training.processes import ALONE, Processes
-from gumbel_tutorial.vae.training.trainer import Recipe, Trainer
+from gumbel_tutorial.vae.training.trainer import Recipe, Schedule, Trainer
 
 _DIGITS_VALIDATION = 200
 _NUM_PIXELS = {"digits": 64, "mnist": 784}
@@ -131,12 +131,11 @@ def _labelled(config: Config, images: Images) -> Images | None:
     return Images(pixels, chosen.labels)
 
 
-def make_temperature(config: Config) -> partial[float]:
+def make_temperature(config: Config) -> Schedule:
     """Return the temperature schedule of a run."""
     if config.anneal_rate == 0:
-        return partial(schedules.constant, temperature=config.temperature)
-    return partial(
-        schedules.exponential,
+        return schedules.constant(config.temperature)
+    return schedules.exponential(
         rate=config.anneal_rate,
         start=config.temperature,
         floor=config.final_temperature,
