@@ -141,12 +141,16 @@ def normal(
         [0.1257, -0.1321]
     """
     name = _dtype_name(dtype, generator)
-    _check_shape(shape)
+    sizes = _sizes(shape)
     if isinstance(generator, np.random.Generator):
-        return _cast(np.asarray(generator.standard_normal(shape)), name)
+        return _cast(np.asarray(generator.standard_normal(sizes)), name)
+    if _is_key(generator):
+        return _cast(
+            sys.modules["jax"].random.normal(generator, sizes, _wide(name)), name
+        )
     torch = sys.modules["torch"]
     device, dtype = generator.device, getattr(torch, _wide(name))
-    draws = torch.randn(shape, generator=generator, device=device, dtype=dtype)
+    draws = torch.randn(sizes, generator=generator, device=device, dtype=dtype)
     return _cast(draws, name)
 
 
