@@ -1,4 +1,4 @@
-"""Time per gradient estimate, forward and backward, with a cheap loss and with a dear one.
+"""Time per gradient estimate, forward and backward, with a cheap loss and with a costly one.
 
 Run it with `make bench`. One thread, float32, batches of estimates; medians of interleaved rounds.
 """
@@ -10,11 +10,11 @@ from gumbel_tutorial import estimators
 from gumbel_tutorial.laboratory.problems import CONTESTANTS, PROBLEMS
 
 # The name, how many estimates a batch, the width of the hidden layers of the loss.
-SETTINGS = {"cheap": (4_000, 8), "dear": (400, 512)}
+SETTINGS = {"cheap": (4_000, 8), "costly": (400, 512)}
 
 
 def time_per_estimate(batch: int, width: int) -> dict[str, float]:
-    """Return nanoseconds an estimate for a network over three variables of four categories."""
+    """Return nanoseconds per estimate for a network over three variables of four categories."""
     torch.manual_seed(0)
     logits = PROBLEMS["network"].logits.float().expand(batch, 3, 4).clone()
     layers = [torch.nn.Linear(12, width), torch.nn.Tanh()]

@@ -358,7 +358,7 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
     xp = namespace(index=index)
     # A narrow dtype of the index may be too small for the categories.
     index = to_index(index)
-    device = {} if is_jax(index) else {"device": array_api_compat.device(index)}
+    device = {} if is_jax(index) else {"device": index.device}
     categories = xp.arange(num_categories, dtype=index.dtype, **device)
     hits = xp.expand_dims(index, axis=-1) == categories
     return xp.astype(hits, xp.empty(0).dtype if dtype is None else dtype)

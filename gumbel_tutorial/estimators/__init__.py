@@ -1,9 +1,60 @@
-r"""Estimators of $\nabla_\ell\,\mathbb E[f(z)]$ for categorical z, one protocol, by name.
+r"""Estimators of $\nabla_\ell\,\mathbb E[f(z)]$ for categorical z, one protocol, each a function by name.
 
-``estimator(f, logits, *, generator, **options) -> loss``: the backward pass of the loss gives the estimate
-in the logits and the ordinary gradient in whatever ``f`` closes over.
+``estimator(f, logits, *, generator=None, **options) -> loss``: the backward pass of the loss gives the
+estimate in the logits and the ordinary gradient in whatever ``f`` closes over.
+:data:`ESTIMATORS` holds what is known of each.
 """
 
+from gumbel_tutorial.estimators.antithetic import arm, disarm
+from gumbel_tutorial.estimators.control_variates import muprop, rebar, relax
+from gumbel_tutorial.estimators.enumeration import exact
+from gumbel_tutorial.estimators.pathwise import (
+    darn,
+    decoupled_straight_through,
+    gapped_straight_through,
+    gumbel_softmax,
+    slope_annealed,
+    straight_through,
+    straight_through_gumbel_softmax,
+)
+from gumbel_tutorial.estimators.protocol import Estimator
+from gumbel_tutorial.estimators.rao_blackwell import gumbel_rao
 from gumbel_tutorial.estimators.registry import ESTIMATORS, EstimatorInfo, get
+from gumbel_tutorial.estimators.score_function import (
+    MovingAverage,
+    reinforce,
+    reinforce_moving_average,
+    rloo,
+    vimco,
+)
+from gumbel_tutorial.estimators.second_order import reinmax, zgr
+from gumbel_tutorial.estimators.without_replacement import unordered_set
 
-__all__ = ["ESTIMATORS", "EstimatorInfo", "get"]
+__all__ = [
+    "ESTIMATORS",
+    "Estimator",
+    "EstimatorInfo",
+    "MovingAverage",
+    "arm",
+    "darn",
+    "decoupled_straight_through",
+    "disarm",
+    "exact",
+    "gapped_straight_through",
+    "get",
+    "gumbel_rao",
+    "gumbel_softmax",
+    "muprop",
+    "rebar",
+    "reinforce",
+    "reinforce_moving_average",
+    "reinmax",
+    "relax",
+    "rloo",
+    "slope_annealed",
+    "straight_through",
+    "straight_through_gumbel_softmax",
+    "unordered_set",
+    "vimco",
+    "zgr",
+]

@@ -1,8 +1,10 @@
 r"""Antithetic pairs for binary variables: ARM and DisARM."""
 
 import torch
+from torch.nn.functional import softplus
 
 from gumbel_tutorial import noise
+from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     along,
@@ -14,10 +16,12 @@ from gumbel_tutorial.estimators.protocol import (
 )
 
 
-def arm(f: Losses, logits: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
+def arm(
+    f: Losses, logits: torch.Tensor, *, generator: torch.Generator | None = None
+) -> torch.Tensor:
     r"""Estimate the derivative in $\alpha = \ell_2 - \ell_1$ by $(f(b) - f(\tilde b))(u - \frac12)$.
 
-    $b = 1[u > \sigma(-\alpha)]$ and $\tilde b = 1[u < \sigma(\alpha)]$ share one uniform u a variable.
+    $b = 1[u > \sigma(-\alpha)]$ and $\tilde b = 1[u < \sigma(\alpha)]$ share one uniform u per variable.
     Source: Yin and Zhou (2019), equation 5.
     Unbiased. Cost: two evaluations of f, no derivative of f, whatever the number of variables.
 
@@ -33,12 +37,12 @@ def arm(f: Losses, logits: torch.Tensor, *, generator: torch.Generator) -> torch
         TypeError, ValueError: as every estimator; a category axis of another size than 2.
     """
     logits = _check_binary(logits, generator)
-    uniform, first, second = _pair(logits, generator)
-    return _antithetic(f, logits, first, second, uniform - 0.5)
+    centred, first, second = _pair(logits, generator)
+    return _antithetic(f, logits, first, second, centred)
 
 
 def disarm(
-    f: Losses, logits: torch.Tensor, *, generator: torch.Generator
+    f: Losses, logits: torch.Tensor, *, generator: torch.Generator | None = None
 ) -> torch.Tensor:
     r"""Estimate by :func:`arm` averaged over u given the pair.
 
@@ -67,19 +71,27 @@ def disarm(
     return _antithetic(f, logits, first, second, difference * size / 2)
 
 
-def _check_binary(logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _check_binary(
+    logits: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
     logits = check_arguments(logits, generator)
     if logits.shape[-1] != 2:
-        raise ValueError(f"logits must have 2 categories, got {logits.shape[-1]}")
+        refuse("logits", "have 2 categories", logits.shape[-1])
     return logits
 
 
 def _pair(
-    logits: torch.Tensor, generator: torch.Generator
+    logits: torch.Tensor, generator: torch.Generator | None
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    uniform = noise.uniform(logits.shape[:-1], generator=generator, dtype=logits.dtype)
-    prob = logits.detach().softmax(-1)
-    return uniform, uniform > prob[..., 0], uniform < prob[..., 1]
+    r"""Return $u - \frac12$, $b$ and $\tilde b$.
+
+    In place of u and 1 - u, one of which is beside 1 where the other says whether a rare bit is set, the
+    comparisons are of $E = -\log(1 - u)$ with $-\log\sigma(\pm\alpha)$, which keep their digits at both ends.
+    """
+    alpha = (logits[..., 1] - logits[..., 0]).detach()
+    exponential = (-noise.gumbel_like(alpha, generator=generator)).exp()
+    first, second = exponential > softplus(-alpha), exponential < softplus(alpha)
+    return 0.5 - (-exponential).exp(), first, second
 
 
 def _antithetic(

@@ -5,40 +5,39 @@ look at there reaches the logits, and what is learned of the control variate, ne
 closes over.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 
-from gumbel_tutorial import gumbel_max, noise
-from gumbel_tutorial.arrays import below_largest
-from gumbel_tutorial.checks import (
-    check_broadcasts_to,
-    check_finite,
-    check_temperature,
-)
+from gumbel_tutorial import concrete, gumbel_max, noise
+from gumbel_tutorial.checks import check_broadcasts_to, check_finite, refuse
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     along,
-    as_one_hot,
     carry,
     check_arguments,
-    derivative,
+    check_divisor,
+    differentiate,
     draw,
+    draw_with_noise,
     evaluate,
+    is_transformed,
     log_prob,
     per_variable,
     slope_at,
-    soften,
     sum_variables,
 )
+
+# A control variate of the perturbed logits, given the values of what is learned of it.
+Control = Callable[[torch.Tensor, Sequence[Any]], torch.Tensor]
 
 
 def muprop(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     baseline: float | torch.Tensor = 0.0,
 ) -> torch.Tensor:
     r"""Estimate with the expansion of f at the mean $\pi$ for the control variate.
@@ -75,7 +74,7 @@ def rebar(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     temperature: Any = 0.5,
     scale: Any = 1.0,
 ) -> torch.Tensor:
@@ -100,23 +99,23 @@ def rebar(
         Losses of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    check_temperature(temperature, logits)
+    check_divisor(temperature, logits)
 
-    def control(perturbed: torch.Tensor) -> torch.Tensor:
-        losses = evaluate(f, soften(perturbed, temperature))
-        if isinstance(scale, torch.Tensor):
-            check_broadcasts_to(scale, "scale", losses)
-        return scale * losses
+    def control(perturbed: torch.Tensor, learned: Sequence[Any]) -> torch.Tensor:
+        tau, eta = learned
+        losses = evaluate(f, concrete.soften(perturbed, tau))
+        if isinstance(eta, torch.Tensor):
+            check_broadcasts_to(eta, "scale", losses)
+        return eta * losses
 
-    learned = _learned([temperature, scale])
-    return _relax(f, control, logits, generator, learned, name="f")
+    return _relax(f, control, logits, generator, [temperature, scale], name="f")
 
 
 def relax(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     control: Callable[[torch.Tensor], torch.Tensor],
     parameters: Iterable[torch.Tensor] | None = None,
 ) -> torch.Tensor:
@@ -143,62 +142,100 @@ def relax(
             a finite derivative.
     """
     logits = check_arguments(logits, generator)
-    if parameters is None:
-        parameters = (
-            control.parameters() if isinstance(control, torch.nn.Module) else []
+    if parameters is None and isinstance(control, torch.nn.Module):
+        learned: list[torch.Tensor] = list(control.parameters())
+        call = _call_module(control)
+    else:
+        learned = list(parameters or [])
+        call = _call_plainly(control, learned)
+    return _relax(f, call, logits, generator, learned, name="control")
+
+
+def _call_module(module: torch.nn.Module) -> Control:
+    names = [name for name, _ in module.named_parameters()]
+
+    def call(perturbed: torch.Tensor, learned: Sequence[Any]) -> torch.Tensor:
+        if not is_transformed():
+            return module(perturbed)
+        values = dict(zip(names, learned, strict=True))
+        return torch.func.functional_call(module, values, (perturbed,))
+
+    return call
+
+
+def _call_plainly(control: Losses, learned: Sequence[torch.Tensor]) -> Control:
+    if any(map(_is_learned, learned)) and is_transformed():
+        requirement = (
+            "be None, and control a torch.nn.Module, under torch.func and torch.compile"
         )
-    learned = _learned(parameters)
-    return _relax(f, control, logits, generator, learned, name="control")
+        refuse("parameters", requirement, f"{len(learned)} tensors")
+    return lambda perturbed, _: control(perturbed)
 
 
-def _learned(values: Iterable[Any]) -> list[torch.Tensor]:
-    return [v for v in values if isinstance(v, torch.Tensor) and v.requires_grad]
+def _is_learned(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.requires_grad
 
 
 def _relax(
     f: Losses,
-    control: Losses,
+    control: Control,
     logits: torch.Tensor,
-    generator: torch.Generator,
-    learned: list[torch.Tensor],
+    generator: torch.Generator | None,
+    options: list[Any],
     name: str,
 ) -> torch.Tensor:
-    fixed = below_largest(logits.detach())
-    gumbels = noise.gumbel_like(fixed, generator=generator)
+    fixed = logits.detach()
+    sample, gumbels = draw_with_noise(fixed, generator)
     free = noise.gumbel_like(fixed, generator=generator)
-    index = (fixed + gumbels).argmax(-1)
-    sample = as_one_hot(index, fixed)
     losses = evaluate(f, sample)
     if not torch.is_grad_enabled():
         return losses
-    with torch.enable_grad():
-        leaf = fixed.clone().requires_grad_()
-        given = leaf + gumbel_max.noise_given_index(leaf, index, free)
-        at_free, at_given = control(leaf + gumbels), control(given)
-        if at_free.shape != losses.shape:
-            shapes = f"shape {tuple(losses.shape)}, got shape {tuple(at_free.shape)}"
-            raise ValueError(f"{name} must return values of {shapes}")
-        path = derivative(at_free - at_given, leaf, name, keep=bool(learned))
+    index, score = sample.argmax(-1), sample - fixed.softmax(-1)
+
+    def estimate(options: Sequence[Any], *, keep: bool = False) -> torch.Tensor:
+        def difference(leaf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            given = leaf + gumbel_max.condition(leaf, index, free)
+            at_free, at_given = (control(x, options) for x in (leaf + gumbels, given))
+            if at_free.shape != losses.shape:
+                requirement = f"return values of shape {tuple(losses.shape)}"
+                refuse(name, requirement, f"shape {tuple(at_free.shape)}")
+            return at_free - at_given, at_given
+
+        at_given, path = differentiate(difference, fixed, name, keep=keep)
         check_finite(path, f"the derivative of {name}")
-        advantage = per_variable(losses.detach() - at_given, logits)
-        estimate = advantage * (sample - fixed.softmax(-1)) + path
-    loss = carry(losses, along(estimate, logits, losses))
-    return _attach_variance(loss, estimate, learned)
+        return per_variable(losses.detach() - at_given, logits) * score + path
 
-
-def _attach_variance(
-    loss: torch.Tensor, estimate: torch.Tensor, learned: list[torch.Tensor]
-) -> torch.Tensor:
-    r"""Give the learned parameters the gradient of $\lVert\hat g\rVert^2$, and nothing else of it to anybody.
-
-    The estimate's mean does not depend on them, so this is the gradient of its variance.
-    """
-    if not learned:
-        return loss
-    squared = estimate.square().sum() / max(loss.numel(), 1)
-    slopes = torch.autograd.grad(squared, learned, allow_unused=True)
-    for parameter, slope in zip(learned, slopes, strict=True):
-        if slope is not None:
-            path = (parameter * slope).sum().to(loss)
-            loss = carry(loss, path.expand_as(loss))
+    drawn, slopes = _with_slopes_of_variance(estimate, options, losses)
+    loss = carry(losses, along(drawn, logits, losses))
+    for parameter, slope in slopes:
+        path = (parameter * slope.detach()).sum().to(loss)
+        loss = carry(loss, path.expand_as(loss))
     return loss
+
+
+def _with_slopes_of_variance(
+    estimate: Callable[..., torch.Tensor], options: list[Any], losses: torch.Tensor
+) -> tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]:
+    r"""Return the estimate, and what is learned with its gradient of $\lVert\hat g\rVert^2$.
+
+    The estimate's mean does not depend on what is learned, so this is the gradient of its variance.
+    """
+    learned = [value for value in options if _is_learned(value)]
+    if not learned:
+        return estimate(options), []
+
+    def squared(*values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        given = iter(values)
+        used = [next(given) if _is_learned(value) else value for value in options]
+        drawn = estimate(used, keep=True)
+        return drawn.square().sum() / max(losses.numel(), 1), drawn
+
+    if is_transformed():
+        positions = tuple(range(len(learned)))
+        slopes, drawn = torch.func.grad(squared, positions, has_aux=True)(*learned)
+    else:
+        with torch.enable_grad():
+            size, drawn = squared(*learned)
+            slopes = torch.autograd.grad(size, learned, allow_unused=True)
+    pairs = zip(learned, slopes, strict=True)
+    return drawn, [(value, slope) for value, slope in pairs if slope is not None]

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     as_one_hot,
@@ -17,7 +18,7 @@ MOST_STATES = 2**14
 
 
 def exact(
-    f: Losses, logits: torch.Tensor, *, generator: torch.Generator
+    f: Losses, logits: torch.Tensor, *, generator: torch.Generator | None = None
 ) -> torch.Tensor:
     r"""Return $\mathbb E[f(z)] = \sum_z p(z) f(z)$ over all states, with its exact gradient.
 
@@ -26,7 +27,7 @@ def exact(
     Args:
         f: one-hot samples ``(..., K)`` to losses.
         logits: shape ``(..., K)``.
-        generator: taken for the sake of the protocol; nothing is drawn.
+        generator: as every estimator takes; nothing is drawn.
 
     Returns:
         Losses of the batch shape.
@@ -36,15 +37,16 @@ def exact(
 
     Examples:
         >>> logits = torch.tensor([6.0, 3.0, 1.0]).log()
-        >>> value = exact(lambda z: z @ torch.arange(3.0), logits, generator=torch.Generator())
-        >>> round(value.item(), 4)
+        >>> round(exact(lambda z: z @ torch.arange(3.0), logits).item(), 4)
         0.5
     """
     logits = check_arguments(logits, generator)
     batch_ndim = batch_axes(f, logits)
     states = _all_states(logits, batch_ndim)
     losses = evaluate(f, states)
-    return (log_prob(logits, states, losses).exp() * losses).sum(0)
+    probs = log_prob(logits, states, losses).exp()
+    # A state of probability 0 counts nothing, whatever is lost there.
+    return (probs * torch.where(probs > 0, losses, 0)).sum(0)
 
 
 def _all_states(logits: torch.Tensor, batch_ndim: int) -> torch.Tensor:
@@ -52,7 +54,7 @@ def _all_states(logits: torch.Tensor, batch_ndim: int) -> torch.Tensor:
     variables, num_categories = logits.shape[batch_ndim:-1], logits.shape[-1]
     count = num_categories ** math.prod(variables)
     if count > MOST_STATES:
-        raise ValueError(f"logits must have at most {MOST_STATES} states, got {count}")
+        refuse("logits", f"have at most {MOST_STATES} states", count)
     number = torch.arange(count, device=logits.device)
     digits = []
     for _ in range(math.prod(variables)):

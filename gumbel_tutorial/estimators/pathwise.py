@@ -4,22 +4,17 @@ from typing import Any
 
 import torch
 
-from gumbel_tutorial import concrete, noise
-from gumbel_tutorial import nn as torch_call
-from gumbel_tutorial.checks import (
-    check_broadcasts_to,
-    check_positive,
-    check_temperature,
-    smallest_divisor,
-)
+from gumbel_tutorial import concrete
+from gumbel_tutorial.checks import check_broadcasts_to, check_positive
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     carry,
     check_arguments,
+    check_divisor,
     draw,
+    draw_with_noise,
     evaluate,
     log_prob_each,
-    soften,
 )
 
 
@@ -27,7 +22,7 @@ def straight_through(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     temperature: Any = 1.0,
 ) -> torch.Tensor:
     r"""Estimate by $J(\pi_\tau)^\top\nabla f(z)$: the derivative of the probabilities for that of the sample.
@@ -47,12 +42,17 @@ def straight_through(
         Losses of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    soft = soften(logits, temperature)
+    check_divisor(temperature, logits)
+    soft = concrete.soften(logits, temperature)
     return evaluate(f, carry(draw(logits, generator), soft))
 
 
 def slope_annealed(
-    f: Losses, logits: torch.Tensor, *, generator: torch.Generator, slope: float = 1.0
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator | None = None,
+    slope: float = 1.0,
 ) -> torch.Tensor:
     r"""Estimate as :func:`straight_through` with the backward pass through $\mathrm{softmax}(s\,\ell)$.
 
@@ -79,7 +79,7 @@ def darn(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     reference: torch.Tensor | None = None,
 ) -> torch.Tensor:
     r"""Estimate by $\nabla f(z)^\top(z - \bar z)\,\nabla\log p(z)$, a baseline without its correction.
@@ -111,7 +111,7 @@ def gumbel_softmax(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     temperature: Any = 1.0,
 ) -> torch.Tensor:
     r"""Estimate by the pathwise gradient of $f(y)$, $y = \mathrm{softmax}((\ell + G)/\tau)$.
@@ -130,14 +130,16 @@ def gumbel_softmax(
         Losses at relaxed samples, of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    return evaluate(f, _draw_relaxed(logits, temperature, False, generator))
+    check_divisor(temperature, logits)
+    _, gumbels = draw_with_noise(logits, generator)
+    return evaluate(f, concrete.soften(logits + gumbels, temperature))
 
 
 def straight_through_gumbel_softmax(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     temperature: Any = 1.0,
 ) -> torch.Tensor:
     r"""Estimate by $J_\tau(y)^\top\nabla f(z)$, z the one-hot vector of the relaxed sample y.
@@ -156,23 +158,16 @@ def straight_through_gumbel_softmax(
         Losses of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    return evaluate(f, _draw_relaxed(logits, temperature, True, generator))
-
-
-def _draw_relaxed(
-    logits: torch.Tensor, temperature: Any, hard: bool, generator: torch.Generator
-) -> torch.Tensor:
-    check_temperature(temperature, logits, least=smallest_divisor(logits))
-    if isinstance(temperature, torch.Tensor):
-        check_broadcasts_to(temperature, "temperature", logits)
-    return torch_call._draw(logits, temperature, hard, -1, generator)
+    check_divisor(temperature, logits)
+    sample, gumbels = draw_with_noise(logits, generator)
+    return evaluate(f, carry(sample, concrete.soften(logits + gumbels, temperature)))
 
 
 def decoupled_straight_through(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     forward_temperature: Any = 0.3,
     temperature: Any = 1.0,
 ) -> torch.Tensor:
@@ -192,17 +187,19 @@ def decoupled_straight_through(
         Losses at relaxed samples, of the batch shape.
     """
     logits = check_arguments(logits, generator)
-    check_temperature(forward_temperature, logits, "forward_temperature")
-    gumbels = noise.gumbel_like(logits, generator=generator)
-    forward = concrete.relax(logits, gumbels, forward_temperature).detach()
-    return evaluate(f, carry(forward, concrete.relax(logits, gumbels, temperature)))
+    check_divisor(forward_temperature, logits, "forward_temperature")
+    check_divisor(temperature, logits)
+    _, gumbels = draw_with_noise(logits, generator)
+    perturbed = logits + gumbels
+    forward = concrete.soften(perturbed.detach(), forward_temperature)
+    return evaluate(f, carry(forward, concrete.soften(perturbed, temperature)))
 
 
 def gapped_straight_through(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     temperature: Any = 1.0,
     gap: float = 1.0,
 ) -> torch.Tensor:
@@ -226,8 +223,9 @@ def gapped_straight_through(
         Losses of the batch shape.
     """
     logits = check_arguments(logits, generator)
+    check_divisor(temperature, logits)
     check_positive(gap, "gap")
     sample, fixed = draw(logits, generator), logits.detach()
-    top = fixed.amax(-1, keepdim=True)
-    raised = torch.where(sample > 0, top - fixed, -(fixed + gap - top).relu())
-    return evaluate(f, carry(sample, soften(logits + raised, temperature)))
+    # The largest logit is at 0.
+    raised = torch.where(sample > 0, -fixed, -(fixed + gap).relu())
+    return evaluate(f, carry(sample, concrete.soften(logits + raised, temperature)))

@@ -1,11 +1,16 @@
 r"""What every estimator is made of.
 
-An estimator is a function ``estimator(f, logits, *, generator, **options) -> loss``. ``logits`` has shape
-``(..., K)``. ``f`` maps one-hot or relaxed samples of the shape of ``logits``, and of that shape with more
-leading axes, to losses; the axes of ``logits`` that its losses lack are the variables and their
+An estimator is a function ``estimator(f, logits, *, generator=None, **options) -> loss``. ``logits`` has
+shape ``(..., K)``. ``f`` maps one-hot or relaxed samples of the shape of ``logits``, and of that shape with
+more leading axes, to losses; the axes of ``logits`` that its losses lack are the variables and their
 categories, the others are batch. The estimator's value is a loss of the batch shape; its backward pass
 gives an estimate of $\nabla_\ell\,\mathbb E[f(z)]$ with $z_n \sim \mathrm{softmax}(\ell_n)$, and the ordinary
 gradient of whatever else ``f`` closes over.
+
+Every estimator compiles in one graph and works under ``torch.func.grad`` and ``torch.func.vmap`` (with
+``randomness="different"`` or ``"same"``), values unread where there are none. torch takes no generator
+into a full graph: with ``generator=None`` an estimator draws from torch's default generator, which
+``torch.manual_seed`` seeds.
 """
 
 from collections.abc import Callable
@@ -13,14 +18,14 @@ from typing import Any
 
 import torch
 
-from gumbel_tutorial import concrete, noise
-from gumbel_tutorial.arrays import one_hot, perturb, widen
+from gumbel_tutorial import noise
+from gumbel_tutorial.arrays import below_largest, finite_or_zero, widen
 from gumbel_tutorial.checks import (
     check_broadcasts_to,
-    check_floating,
     check_logits,
     check_temperature,
     check_torch_generator,
+    refuse,
     smallest_divisor,
 )
 
@@ -28,14 +33,33 @@ Losses = Callable[[torch.Tensor], torch.Tensor]
 Estimator = Callable[..., torch.Tensor]
 
 
-def check_arguments(logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Check what every estimator takes, and return the logits in float32 at least."""
+def check_arguments(
+    logits: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
+    """Check what every estimator takes, once; return the logits in float32 at least, each row's largest at 0.
+
+    No estimator depends on an offset of the logits, and noise added to a large one would lose its digits.
+    """
     if not isinstance(logits, torch.Tensor):
-        raise TypeError(f"logits must be a torch tensor, got {type(logits).__name__}")
-    check_floating(logits, "logits")
-    check_logits(logits)
-    check_torch_generator(generator, logits.device)
-    return widen(logits)
+        refuse("logits", "be a torch tensor", type(logits).__name__, TypeError)
+    largest = check_logits(logits)
+    if generator is not None:
+        check_torch_generator(generator, logits.device)
+    return below_largest(widen(logits), largest=widen(largest))
+
+
+def check_divisor(
+    temperature: Any,
+    logits: torch.Tensor,
+    name: str = "temperature",
+    *,
+    least: float | None = None,
+) -> None:
+    """Require a temperature that logits can be divided by: a number, or a tensor of one per row at most."""
+    least = smallest_divisor(logits) if least is None else least
+    check_temperature(temperature, logits, name, least=least)
+    if isinstance(temperature, torch.Tensor):
+        check_broadcasts_to(temperature, name, logits)
 
 
 def evaluate(f: Losses, sample: torch.Tensor) -> torch.Tensor:
@@ -45,10 +69,9 @@ def evaluate(f: Losses, sample: torch.Tensor) -> torch.Tensor:
     """
     losses = _call(f, sample)
     if losses.shape != sample.shape[: losses.ndim]:
-        raise ValueError(
-            "f must return losses of the leading shape of its samples, "
-            f"{tuple(sample.shape)}, got shape {tuple(losses.shape)}"
-        )
+        requirement = "return losses of the leading shape of its samples, "
+        requirement += str(tuple(sample.shape))
+        refuse("f", requirement, f"shape {tuple(losses.shape)}")
     return widen(losses) if losses.is_floating_point() else losses.to(sample.dtype)
 
 
@@ -56,28 +79,28 @@ def _call(f: Losses, sample: torch.Tensor) -> torch.Tensor:
     losses = f(sample)
     if not isinstance(losses, torch.Tensor):
         kind = type(losses).__name__
-        raise TypeError(f"f must return a torch tensor of losses, got {kind}")
+        refuse("f", "return a torch tensor of losses", kind, TypeError)
     return losses
 
 
-def soften(logits: torch.Tensor, temperature: Any) -> torch.Tensor:
-    r"""Return $\mathrm{softmax}(\ell/\tau)$, one temperature a row at most."""
-    check_temperature(temperature, logits, least=smallest_divisor(logits))
-    if isinstance(temperature, torch.Tensor):
-        check_broadcasts_to(temperature, "temperature", logits)
-    return concrete.scale(logits, temperature, axis=-1).softmax(-1)
-
-
-def draw(logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def draw(logits: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
     """Return one-hot samples of the shape of the logits, by Gumbel-Max."""
-    detached = logits.detach()
-    gumbels = noise.gumbel_like(detached, generator=generator)
-    return as_one_hot(perturb(detached, gumbels).argmax(-1), detached)
+    return draw_with_noise(logits, generator)[0]
+
+
+def draw_with_noise(
+    logits: torch.Tensor, generator: torch.Generator | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return one-hot samples as :func:`draw` does, and the Gumbel noise that chose them."""
+    fixed = logits.detach()
+    gumbels = noise.gumbel_like(fixed, generator=generator)
+    return as_one_hot((fixed + gumbels).argmax(-1), fixed), gumbels
 
 
 def as_one_hot(index: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     """Return the one-hot vectors of indices, in the dtype of the logits."""
-    return one_hot(index, logits.shape[-1], dtype=logits.dtype)
+    categories = torch.arange(logits.shape[-1], device=logits.device)
+    return (index[..., None] == categories).to(logits.dtype)
 
 
 def repeat(logits: torch.Tensor, times: int) -> torch.Tensor:
@@ -90,10 +113,13 @@ def batch_axes(f: Losses, logits: torch.Tensor) -> int:
     with torch.no_grad():
         try:
             # No sample at all tells the shape, and costs no evaluation.
-            return _call(f, torch.zeros_like(repeat(logits, 0))).ndim - 1
+            if not torch.compiler.is_compiling():
+                return _call(f, torch.zeros_like(repeat(logits, 0))).ndim - 1
         except RuntimeError:
-            # A loss with a reshape to -1 needs one sample.
-            return _call(f, as_one_hot(logits.argmax(-1), logits)).ndim
+            pass
+        # A loss with a reshape to -1 needs one sample. So does a graph, where no error is caught; there it is
+        # free, since what only tells a shape is never run.
+        return _call(f, as_one_hot(logits.argmax(-1), logits)).ndim
 
 
 def sum_variables(values: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
@@ -130,26 +156,62 @@ def along(
 ) -> torch.Tensor:
     """Return a path of the shape of the losses whose derivative in the logits is ``gradient``."""
     # An excluded category has gradient 0, and 0 * -inf is not meant.
-    finite = torch.where(logits > -torch.inf, logits, torch.zeros_like(logits))
-    return sum_variables((gradient.detach() * finite).sum(-1), losses)
+    path = (gradient.detach() * finite_or_zero(logits)).sum(-1)
+    return sum_variables(path, losses)
 
 
 def slope_at(f: Losses, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return f at the sample and its gradient there, both cut off from everything else."""
-    with torch.enable_grad():
-        leaf = sample.detach().requires_grad_()
+
+    def at(leaf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         losses = evaluate(f, leaf)
-        slope = derivative(losses, leaf, "f")
-    return losses.detach(), slope
+        return losses, losses
+
+    losses, slope = differentiate(at, sample, "f")
+    return losses.detach(), slope.detach()
 
 
-def derivative(
-    losses: torch.Tensor, leaf: torch.Tensor, name: str, *, keep: bool = False
-) -> torch.Tensor:
-    """Return the derivative of summed losses in a leaf; ``name`` is the function to blame for none."""
-    if not losses.requires_grad:
-        raise ValueError(
-            f"{name} must be differentiable, got losses without a derivative"
-        )
-    (slope,) = torch.autograd.grad(losses.sum(), leaf, create_graph=keep)
-    return slope
+def is_transformed() -> bool:
+    """Tell whether torch.compile or torch.func runs the code: both refuse a leaf of our own."""
+    if torch.compiler.is_compiling():
+        return True
+    try:
+        torch.empty(0).requires_grad_()
+    except RuntimeError:
+        return True
+    return False
+
+
+def differentiate(
+    function: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+    at: torch.Tensor,
+    name: str,
+    *,
+    keep: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what a function yields second, and the derivative at ``at`` of the sum of what it yields first.
+
+    autograd's own gradient lets a function do more than ``torch.func`` does, as a normalisation that
+    updates its averages does; where the code is transformed, ``torch.func`` alone works.
+
+    Args:
+        function: values, and anything else that it computes on the way.
+        at: where.
+        name: of the function to blame for values without a derivative.
+        keep: whether both results are to be differentiated again.
+    """
+
+    def total(leaf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        values, beside = function(leaf)
+        if not values.requires_grad:
+            refuse(name, "be differentiable", "losses without a derivative")
+        return values.sum(), beside
+
+    if is_transformed():
+        slope, beside = torch.func.grad(total, has_aux=True)(at.detach())
+        return beside, slope
+    with torch.enable_grad():
+        leaf = at.detach().requires_grad_()
+        value, beside = total(leaf)
+        (slope,) = torch.autograd.grad(value, leaf, create_graph=keep)
+    return beside, slope

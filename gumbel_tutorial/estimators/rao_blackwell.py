@@ -5,12 +5,12 @@ from typing import Any
 import torch
 
 from gumbel_tutorial import concrete, gumbel_max, noise
-from gumbel_tutorial.arrays import below_largest
-from gumbel_tutorial.checks import check_count, check_temperature
+from gumbel_tutorial.checks import check_count
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     carry,
     check_arguments,
+    check_divisor,
     draw,
     evaluate,
     repeat,
@@ -21,7 +21,7 @@ def gumbel_rao(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     temperature: Any = 1.0,
     num_inner: int = 10,
 ) -> torch.Tensor:
@@ -50,11 +50,10 @@ def gumbel_rao(
     """
     logits = check_arguments(logits, generator)
     num_inner = check_count(num_inner, "num_inner", 1)
-    check_temperature(temperature, logits)
-    fixed = below_largest(logits.detach())
+    check_divisor(temperature, logits)
+    fixed = logits.detach()
     sample = draw(fixed, generator)
-    index = sample.argmax(-1)
     free = noise.gumbel_like(repeat(fixed, num_inner), generator=generator)
-    given = gumbel_max.noise_given_index(fixed, index, free)
-    relaxed = concrete.relax(logits, given, temperature).mean(0)
+    given = gumbel_max.condition(fixed, sample.argmax(-1), free)
+    relaxed = concrete.soften(logits + given, temperature).mean(0)
     return evaluate(f, carry(sample, relaxed))

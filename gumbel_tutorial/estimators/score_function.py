@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from gumbel_tutorial.checks import check_broadcasts_to, check_count
+from gumbel_tutorial.arrays import to_widest
+from gumbel_tutorial.checks import check_broadcasts_to, check_count, refuse
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     carry,
@@ -28,7 +29,7 @@ class MovingAverage:
 
     def __init__(self, decay: float = 0.9) -> None:
         if not 0 < decay < 1:
-            raise ValueError(f"decay must lie in (0, 1), got {decay}")
+            refuse("decay", "lie in (0, 1)", decay)
         self.decay = decay
         self.value: torch.Tensor | None = None
 
@@ -37,17 +38,28 @@ class MovingAverage:
         value = losses.new_zeros(()) if self.value is None else self.value.to(losses)
         if losses.numel() > 0:
             # In double precision: a slow average moves by less than a half can hold.
-            mean = losses.detach().double().mean()
+            mean = to_widest(losses.detach()).mean()
             before = mean if self.value is None else self.value
-            self.value = self.decay * before + (1 - self.decay) * mean
+            self.value = _keep(self.decay * before + (1 - self.decay) * mean)
         return value
+
+
+def _keep(mean: torch.Tensor) -> torch.Tensor:
+    """Return a mean that outlives the transform of ``torch.func`` that it was computed in."""
+    if torch.compiler.is_compiling():
+        return mean
+    kept = torch.func.debug_unwrap(mean)
+    if kept.shape != mean.shape:
+        requirement = "not be a MovingAverage under torch.func.vmap"
+        refuse("baseline", requirement, f"a mean for each of {len(kept)} rows")
+    return kept
 
 
 def reinforce(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     baseline: float | torch.Tensor | MovingAverage = 0.0,
 ) -> torch.Tensor:
     r"""Estimate the gradient by $(f(z) - b)\,\nabla\log p(z)$.
@@ -79,7 +91,7 @@ def reinforce_moving_average(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     baseline: MovingAverage,
 ) -> torch.Tensor:
     """Estimate as :func:`reinforce` with a moving average for the baseline, which is required.
@@ -96,13 +108,16 @@ def reinforce_moving_average(
         Losses of the batch shape.
     """
     if not isinstance(baseline, MovingAverage):
-        kind = type(baseline).__name__
-        raise TypeError(f"baseline must be a MovingAverage, got {kind}")
+        refuse("baseline", "be a MovingAverage", type(baseline).__name__, TypeError)
     return reinforce(f, logits, generator=generator, baseline=baseline)
 
 
 def rloo(
-    f: Losses, logits: torch.Tensor, *, generator: torch.Generator, num_samples: int = 2
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator | None = None,
+    num_samples: int = 2,
 ) -> torch.Tensor:
     r"""Estimate by $\frac1n\sum_i\big(f(z_i) - \frac{1}{n-1}\sum_{j\neq i} f(z_j)\big)\nabla\log p(z_i)$.
 
@@ -132,7 +147,11 @@ def rloo(
 
 
 def vimco(
-    f: Losses, logits: torch.Tensor, *, generator: torch.Generator, num_samples: int = 2
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator | None = None,
+    num_samples: int = 2,
 ) -> torch.Tensor:
     r"""Estimate the gradient of the multi-sample bound $-\mathbb E\big[\log\frac1n\sum_i e^{-f(z_i)}\big]$.
 

@@ -4,15 +4,16 @@ from typing import Any
 
 import torch
 
-from gumbel_tutorial.checks import check_temperature
+from gumbel_tutorial import concrete
+from gumbel_tutorial.arrays import finite_or_zero
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     carry,
     check_arguments,
+    check_divisor,
     draw,
     evaluate,
     log_prob_each,
-    soften,
 )
 
 
@@ -20,7 +21,7 @@ def reinmax(
     f: Losses,
     logits: torch.Tensor,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     temperature: Any = 1.0,
 ) -> torch.Tensor:
     r"""Estimate by $2J(\bar\pi)^\top\nabla f(z) - \frac12J(\pi)^\top\nabla f(z)$.
@@ -36,7 +37,7 @@ def reinmax(
         f: samples ``(..., K)`` to losses, differentiable.
         logits: shape ``(..., K)``.
         generator: draws the sample.
-        temperature: $\tau \ge 1$, a number or one a row.
+        temperature: $\tau \ge 1$, a number or one per row.
 
     Returns:
         Losses of the batch shape.
@@ -45,18 +46,20 @@ def reinmax(
         ValueError: as every estimator; a temperature below 1.
     """
     logits = check_arguments(logits, generator)
-    check_temperature(temperature, logits, least=1.0)
+    check_divisor(temperature, logits, least=1.0)
     sample = draw(logits, generator)
     probs = logits.softmax(-1)
-    middle = ((sample + soften(logits, temperature)) / 2).detach()
+    middle = ((sample + concrete.soften(logits, temperature)) / 2).detach()
     # softmax has the derivative diag(p) - p p^T at p = middle, and so has this linear map. An excluded
     # category has middle = 0 there, and 0 * -inf is not meant.
-    finite = torch.where(logits > -torch.inf, logits, torch.zeros_like(logits))
+    finite = finite_or_zero(logits)
     through = middle * (finite - (middle * finite).sum(-1, keepdim=True))
     return evaluate(f, carry(sample, 2 * through - probs / 2))
 
 
-def zgr(f: Losses, logits: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
+def zgr(
+    f: Losses, logits: torch.Tensor, *, generator: torch.Generator | None = None
+) -> torch.Tensor:
     r"""Estimate by half the sum of straight-through and DARN, both with the class probabilities.
 
     $\frac12\big(\pi\circ g + g_z z - g_z\pi - (\pi\cdot g)\,z\big)$ with $g = \nabla f(z)$, the limit of

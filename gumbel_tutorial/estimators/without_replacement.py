@@ -1,4 +1,4 @@
-r"""The unordered-set estimator: a sample without replacement, weighed by how it could have come about."""
+r"""The unordered-set estimator: a sample without replacement, weighted by the orders that lead to it."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 
 from gumbel_tutorial import gumbel, noise
 from gumbel_tutorial.arrays import top_k
-from gumbel_tutorial.checks import check_count
+from gumbel_tutorial.checks import check_count, first_true, refuse
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     as_one_hot,
@@ -22,7 +22,11 @@ MOST_SAMPLES = 12
 
 
 def unordered_set(
-    f: Losses, logits: torch.Tensor, *, generator: torch.Generator, num_samples: int = 2
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator | None = None,
+    num_samples: int = 2,
 ) -> torch.Tensor:
     r"""Estimate by $\sum_{s\in S}p(s)R(S,s)\,(f(s) - b_s)\,\nabla\log p(s)$ over a set S of distinct states.
 
@@ -49,9 +53,7 @@ def unordered_set(
     logits = check_arguments(logits, generator)
     num_samples = check_count(num_samples, "num_samples", 2)
     if num_samples > MOST_SAMPLES:
-        raise ValueError(
-            f"num_samples must be at most {MOST_SAMPLES}, got {num_samples}"
-        )
+        refuse("num_samples", f"be at most {MOST_SAMPLES}", num_samples)
     axes = batch_axes(f, logits)
     size = math.prod(logits.shape[axes:-1])
     variables = logits.detach().reshape(*logits.shape[:axes], size, logits.shape[-1])
@@ -68,7 +70,7 @@ def unordered_set(
 
 
 def sample_without_replacement(
-    logits: torch.Tensor, num_samples: int, generator: torch.Generator
+    logits: torch.Tensor, num_samples: int, generator: torch.Generator | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw distinct joint states of independent variables, and say what mass is left.
 
@@ -145,18 +147,17 @@ def leave_one_out(
 
 def _check_states(logits: torch.Tensor, num_samples: int) -> None:
     states = (logits > -torch.inf).sum(-1).double().prod(-1)
-    if (states < num_samples).any():
-        fewest = int(states.min())
-        raise ValueError(
-            f"num_samples must be at most the {fewest} states, got {num_samples}"
-        )
+    few = first_true(states < num_samples)
+    if few is not None:
+        requirement = f"be at most the {int(states[few])} states"
+        refuse("num_samples", requirement, num_samples)
 
 
 def _hand_down(
     perturbed: torch.Tensor,
     extended: torch.Tensor,
     step: torch.Tensor,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
 ) -> torch.Tensor:
     """Return Gumbels at the extended log-probabilities, given that their maximum is ``perturbed``."""
     free = noise.gumbel_like(extended, generator=generator)
@@ -165,5 +166,5 @@ def _hand_down(
     bound = torch.where(
         extended > -torch.inf, perturbed[..., None] - extended, torch.inf
     )
-    below = extended + gumbel.truncate(free, bound)
+    below = extended + gumbel.below(free, bound)
     return torch.where(as_one_hot(winner, extended) > 0, perturbed[..., None], below)

@@ -1,12 +1,15 @@
 r"""Any estimator against the exact gradient: bias, variance, squared error and cosine, with their errors."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 
+from gumbel_tutorial import estimators
 from gumbel_tutorial.checks import check_count
-from gumbel_tutorial.estimators.enumeration import exact
 from gumbel_tutorial.estimators.protocol import Estimator, Losses, repeat
 from gumbel_tutorial.laboratory.problems import Problem
 
@@ -52,67 +55,108 @@ class Measurement:
 
 def exact_gradient(f: Losses, logits: torch.Tensor) -> torch.Tensor:
     """Return the gradient of the expected loss by enumeration, of the shape of the logits."""
-    return gradients(exact, f, logits, 1, generator=torch.Generator(logits.device))[0]
+    return gradients(estimators.exact, f, logits, 1, generator=None)[0]
 
 
 def gradients(
-    estimator: Estimator,
+    estimator: str | Estimator,
     f: Losses,
     logits: torch.Tensor,
     num_draws: int,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
+    **options: Any,
 ) -> torch.Tensor:
     """Draw an estimator many times, in one batch.
 
     Args:
-        estimator: of the protocol, options already set.
+        estimator: the name of one of :data:`gumbel_tutorial.estimators.ESTIMATORS`, which gets a state of
+            its own where it keeps one, or any function of the protocol.
         f: samples of one or more leading axes to losses, independent along those axes.
         logits: any shape ``(..., K)``.
         num_draws: how many estimates.
-        generator: draws all of them.
+        generator: draws all of them; None takes torch's default generator.
+        **options: options of the estimator.
 
     Returns:
         Independent estimates, ``(num_draws, ..., K)``.
 
     Raises:
-        ValueError: ``num_draws`` below 1; as the estimator.
+        TypeError: an option that the estimator does not have.
+        ValueError: an unknown name; ``num_draws`` below 1; as the estimator.
+
+    Examples:
+        >>> from gumbel_tutorial.laboratory import PROBLEMS
+        >>> line = PROBLEMS["linear"]
+        >>> draws = gradients("exact", line.f, line.logits, 1, generator=None)
+        >>> draws.shape
+        torch.Size([1, 4])
     """
     num_draws = check_count(num_draws, "num_draws", 1)
+    prepared = _prepare(estimator, options)
     with torch.enable_grad():
         leaf = repeat(logits.detach(), num_draws).clone().requires_grad_()
-        loss = estimator(f, leaf, generator=generator).sum()
+        loss = prepared(f, leaf, generator=generator).sum()
         # Of the leaf alone: what f closes over is not being trained here.
         (draws,) = torch.autograd.grad(loss, leaf)
     return draws
 
 
+def _prepare(
+    estimator: str | Estimator, options: dict[str, Any]
+) -> Callable[..., torch.Tensor]:
+    if isinstance(estimator, str):
+        return estimators.get(estimator).prepare(**options)
+    return partial(estimator, **options)
+
+
 def examine(
-    estimator: Estimator,
+    estimator: str | Estimator,
     problem: Problem,
     num_draws: int,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
+    **options: Any,
 ) -> Measurement:
     """Draw an estimator on a problem and compare it with the exact gradient there.
 
     Arguments and errors are those of :func:`gradients` and :func:`measure`.
+
+    Examples:
+        >>> from gumbel_tutorial.laboratory import PROBLEMS
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cubic = PROBLEMS["cubic"]
+        >>> measured = examine("rloo", cubic, 1000, generator=generator, num_samples=4)
+        >>> measured.bias.low, f"{measured.variance:.1f}"
+        (0.0, '1.0')
     """
     draws = gradients(
-        estimator, problem.f, problem.logits, num_draws, generator=generator
+        *(estimator, problem.f, problem.logits, num_draws),
+        generator=generator,
+        **options,
     )
     return measure(draws, exact_gradient(problem.f, problem.logits))
 
 
 def count_evaluations(
-    estimator: Estimator, problem: Problem, *, generator: torch.Generator
+    estimator: str | Estimator,
+    problem: Problem,
+    *,
+    generator: torch.Generator | None,
+    **options: Any,
 ) -> tuple[int, int]:
     """Return how often one estimate evaluates f, and how often the derivative of f in the sample.
 
     Args:
-        estimator: of the protocol, options already set.
+        estimator: as in :func:`gradients`.
         problem: its f must close over nothing that is learned.
         generator: draws the estimate.
+        **options: options of the estimator.
+
+    Examples:
+        >>> from gumbel_tutorial.laboratory import PROBLEMS
+        >>> count_evaluations("rebar", PROBLEMS["cubic"], generator=None)
+        (3, 2)
     """
     values, slopes = [], []
 
@@ -123,7 +167,7 @@ def count_evaluations(
             losses.register_hook(lambda gradient: slopes.append(gradient.numel()))
         return losses
 
-    gradients(estimator, counted, problem.logits, 1, generator=generator)
+    gradients(estimator, counted, problem.logits, 1, generator=generator, **options)
     return sum(values), sum(slopes)
 
 

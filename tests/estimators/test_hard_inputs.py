@@ -1,13 +1,14 @@
 """What real training meets: offsets, masks, half precision, odd losses and shapes, no gradient mode."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
-from helpers.estimators import FAILURE_RATE, draws, mean_p_value, seeded
+from helpers.estimators import FAILURE_RATE, draws, mean_p_value, prepared, seeded
 
-from gumbel_tutorial import estimators
-from gumbel_tutorial.estimators import ESTIMATORS
-from gumbel_tutorial.estimators.score_function import MovingAverage
+from gumbel_tutorial import estimators, noise
+from gumbel_tutorial.estimators import ESTIMATORS, MovingAverage
 from gumbel_tutorial.laboratory.measurement import exact_gradient, gradients, measure
 from gumbel_tutorial.laboratory.problems import PROBLEMS, Problem
 
@@ -20,15 +21,9 @@ def cubed(z):
     return (z @ torch.linspace(-1, 2, z.shape[-1]).to(z)) ** 3
 
 
-def prepared(name, f=cubed):
-    options = {"control": lambda x: f(x.softmax(-1))} if name == "relax" else {}
-    return estimators.get(name).prepare(**options)
-
-
 def estimate(name, logits, f=cubed, **options):
     leaf = logits.clone().requires_grad_()
-    loss = estimators.get(name).prepare(**options)(f, leaf, generator=seeded())
-    loss.sum().backward()
+    getattr(estimators, name)(f, leaf, generator=seeded(), **options).sum().backward()
     return leaf.grad
 
 
@@ -43,13 +38,34 @@ def test_an_offset_of_all_logits_changes_nothing(name):
         logits = torch.tensor([[1.0, 0.0, -2.0]]).expand(500, 3)
     offset = 2.0**23  # whole numbers still have their place in float32, noise has not
     leaves = [x.clone().requires_grad_() for x in (logits, logits + offset)]
-    losses = [prepared(name)(cubed, leaf, generator=seeded()) for leaf in leaves]
+    losses = [prepared(name, cubed)(cubed, leaf, generator=seeded()) for leaf in leaves]
     torch.testing.assert_close(losses[0], losses[1])
     slopes = [
         torch.autograd.grad(loss.sum(), leaf)[0]
         for loss, leaf in zip(losses, leaves, strict=True)
     ]
     torch.testing.assert_close(slopes[0], slopes[1])
+
+
+@pytest.mark.parametrize("prob", [1e-3, 8e-7, 1e-7, 4e-8, 1e-12])
+@pytest.mark.parametrize("rare", [0, 1])
+@pytest.mark.parametrize("name", ["arm", "disarm"])
+def test_a_rare_bit_is_set_as_often_as_it_should(name, rare, prob, monkeypatch):
+    # All u that set a bit lie within prob of 0 or 1: 10 prob of each end, in 1000 steps of equal mass, is the
+    # whole expectation by the midpoint rule.
+    steps = 10 * prob * (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
+    exponential = torch.cat([-torch.log1p(-steps), -steps.log()])
+    gumbels = -exponential.log().float()
+    monkeypatch.setattr(noise, "gumbel_like", lambda *_, **__: gumbels)
+    logits = torch.zeros(2000, 2)
+    logits[:, rare] = math.log(prob)
+    leaf = logits.requires_grad_()
+    loss = getattr(estimators, name)(lambda z: z[..., rare], leaf)
+    loss.sum().backward()
+    mean = 10 * prob / 1000 * leaf.grad[:, rare].sum().item()
+    # logits are those of odds; the draws are rounded to float32, a part in 2^24 of G up to 28.
+    exact = prob / (1 + prob) ** 2
+    assert abs(mean / exact - 1) < 2e-3
 
 
 def test_losses_in_half_precision_leave_leave_one_out_unbiased():
@@ -173,7 +189,7 @@ def test_a_loss_without_a_derivative_is_named(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loss_that_is_no_tensor_is_refused(name):
     with pytest.raises(TypeError, match="f must return a torch tensor of losses"):
-        prepared(name)(lambda _: 1.0, torch.zeros(2), generator=seeded())
+        prepared(name, cubed)(lambda _: 1.0, torch.zeros(2), generator=seeded())
 
 
 # Options.
@@ -228,7 +244,9 @@ def test_a_count_is_a_whole_number_of_any_library(name, option):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_generator_of_another_device_is_refused(name):
     with pytest.raises(ValueError, match="generator must be on device meta"):
-        prepared(name)(cubed, torch.zeros(3, 2, device="meta"), generator=seeded())
+        prepared(name, cubed)(
+            cubed, torch.zeros(3, 2, device="meta"), generator=seeded()
+        )
 
 
 # Gradient modes.
@@ -238,9 +256,9 @@ def test_a_generator_of_another_device_is_refused(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_value_needs_no_gradient_mode(name, mode):
     logits = torch.randn(4, 2, generator=seeded())
-    expected = prepared(name)(cubed, logits, generator=seeded())
+    expected = prepared(name, cubed)(cubed, logits, generator=seeded())
     with mode():
-        loss = prepared(name)(cubed, logits, generator=seeded())
+        loss = prepared(name, cubed)(cubed, logits, generator=seeded())
     torch.testing.assert_close(loss, expected.detach())
 
 
@@ -249,7 +267,7 @@ def test_the_laboratory_leaves_other_gradients_alone():
     problem = PROBLEMS["cubic"]
     with torch.no_grad():
         estimates = gradients(
-            estimators.get("straight_through").function,
+            "straight_through",
             lambda z: weight * problem.f(z),
             problem.logits,
             7,

@@ -1,10 +1,10 @@
-"""What the tests of the estimators share: seeds, draws, and one test of a mean."""
+"""What the tests of the estimators share: seeds, options, noise, draws, and one test of a mean."""
 
 import math
 
 import torch
 
-from gumbel_tutorial import estimators
+from gumbel_tutorial import estimators, noise
 from gumbel_tutorial.laboratory.measurement import gradients
 
 # Of one comparison; the suite makes about two hundred.
@@ -15,11 +15,39 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def prepared(name, f):
+    """Return an estimator by name, with a control variate for f where it needs one."""
+    options = {"control": lambda x: f(x.softmax(-1))} if name == "relax" else {}
+    return estimators.get(name).prepare(**options)
+
+
+def categories(name):
+    """Return how many categories logits may have for a named estimator."""
+    return 2 if name in ("arm", "disarm") else 3
+
+
+def energy(z):
+    """Return a loss of two variables, shape (..., 2, K) to (...)."""
+    weights = torch.linspace(-1, 2, z.shape[-2] * z.shape[-1], device=z.device)
+    return torch.tanh(z.flatten(-2) @ weights.to(z)).square()
+
+
+def hold_noise(monkeypatch):
+    """Let every draw of Gumbel noise be one and the same function of its shape."""
+
+    def held(array, *, generator=None):
+        del generator
+        count = torch.arange(array.numel(), dtype=array.dtype, device=array.device)
+        return (2.5 * torch.sin(12.9898 * (count + 1)) + 0.5).reshape(array.shape)
+
+    monkeypatch.setattr(noise, "gumbel_like", held)
+
+
 def draws(name, problem, count=200_000, seed=0, **options):
     """Return estimates of the gradient of a problem by a named estimator."""
-    estimator = estimators.get(name).prepare(**options)
+    generator = seeded(seed)
     return gradients(
-        estimator, problem.f, problem.logits, count, generator=seeded(seed)
+        name, problem.f, problem.logits, count, generator=generator, **options
     )
 
 
@@ -31,7 +59,7 @@ def mean_p_value(estimates, gradient):
     return min(1.0, gradient.numel() * math.erfc(score / math.sqrt(2)))
 
 
-def enumerate_mean(estimator, problem, monkeypatch, module):
+def enumerate_mean(estimator, problem, monkeypatch, module, **options):
     """Return the mean of an estimator that only draws z, over all z."""
     logits = problem.logits
     estimates = []
@@ -39,7 +67,8 @@ def enumerate_mean(estimator, problem, monkeypatch, module):
         monkeypatch.setattr(
             module, "draw", lambda given, _, z=state: z.expand_as(given)
         )
-        estimates.append(
-            gradients(estimator, problem.f, logits, 1, generator=seeded())[0]
+        drawn = gradients(
+            estimator, problem.f, logits, 1, generator=seeded(), **options
         )
+        estimates.append(drawn[0])
     return logits.softmax(-1) @ torch.stack(estimates)

@@ -1,5 +1,7 @@
 """The measuring instrument, on draws whose bias and variance are known."""
 
+from functools import partial
+
 import pytest
 import torch
 from helpers.estimators import seeded
@@ -8,6 +10,7 @@ from gumbel_tutorial import estimators
 from gumbel_tutorial.laboratory.measurement import (
     count_evaluations,
     exact_gradient,
+    examine,
     gradients,
     measure,
 )
@@ -46,13 +49,7 @@ def test_the_intervals_cover_as_often_as_they_say(shift):
 def test_an_exact_estimator_has_no_error():
     problem = PROBLEMS["network"]
     exact = exact_gradient(problem.f, problem.logits)
-    draws = gradients(
-        estimators.get("exact").function,
-        problem.f,
-        problem.logits,
-        5,
-        generator=seeded(),
-    )
+    draws = gradients("exact", problem.f, problem.logits, 5, generator=seeded())
     measured = measure(draws, exact)
     assert measured.squared_error.value < 1e-20
     assert abs(measured.cosine.value - 1) < 1e-12
@@ -76,11 +73,7 @@ def test_refusals():
     with pytest.raises(
         ValueError, match="num_draws must be a whole number of at least 1"
     ):
-        gradients(
-            estimators.get("rloo").function,
-            *(PROBLEMS["cubic"].f, torch.zeros(4), 0),
-            generator=seeded(),
-        )
+        gradients("rloo", PROBLEMS["cubic"].f, torch.zeros(4), 0, generator=seeded())
 
 
 @pytest.mark.parametrize(
@@ -97,6 +90,39 @@ def test_refusals():
     ],
 )
 def test_evaluations_are_those_of_the_docstring(name, values, slopes):
-    estimator = estimators.get(name).function
-    counted = count_evaluations(estimator, PROBLEMS["network"], generator=seeded())
+    counted = count_evaluations(name, PROBLEMS["network"], generator=seeded())
     assert counted == (values, slopes)
+
+
+def test_a_name_with_options_is_its_function_with_them():
+    problem, options = PROBLEMS["cubic"], {"num_samples": 4}
+    named, given, bound = (
+        examine(estimator, problem, 100, generator=seeded(), **more)
+        for estimator, more in (
+            ("rloo", options),
+            (estimators.rloo, options),
+            (partial(estimators.rloo, **options), {}),
+        )
+    )
+    assert named == given == bound
+    assert named != examine("rloo", problem, 100, generator=seeded())
+    assert count_evaluations("rloo", problem, generator=seeded(), **options) == (4, 0)
+
+
+def test_a_name_brings_a_state_of_its_own():
+    problem = PROBLEMS["cubic"]
+    first, second = (
+        examine("reinforce_moving_average", problem, 100, generator=seeded())
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_a_wrong_name_or_option_is_refused_in_words():
+    problem = PROBLEMS["cubic"]
+    with pytest.raises(ValueError, match="name must be one of exact, .* got 'rlo'"):
+        examine("rlo", problem, 10, generator=seeded())
+    with pytest.raises(
+        TypeError, match="options must be among num_samples, got 'samples'"
+    ):
+        examine("rloo", problem, 10, generator=seeded(), samples=3)
