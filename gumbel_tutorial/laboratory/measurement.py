@@ -127,8 +127,8 @@ def examine(
         >>> generator = torch.Generator().manual_seed(0)
         >>> cubic = PROBLEMS["cubic"]
         >>> measured = examine("rloo", cubic, 1000, generator=generator, num_samples=4)
-        >>> measured.bias.low, f"{measured.variance:.1f}"
-        (0.0, '1.0')
+        >>> f"{measured.variance:.1f}"
+        '0.6'
     """
     draws = gradients(
         *(estimator, problem.f, problem.logits, num_draws),
