@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from gumbel_tutorial import concrete
+from gumbel_tutorial import categorical, concrete
+from gumbel_tutorial.arrays import log_softmax
 from gumbel_tutorial.checks import (
     check_count,
     check_finite,
@@ -51,16 +52,9 @@ def categorical_kl(
 
 
 def divergence(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> torch.Tensor:
-    """Return :func:`categorical_kl`, its arguments unchecked."""
-    log_q = _log_probs(logits)
-    ratio = log_q - _log_prior(logits, prior_logits)
-    # A category that q excludes counts nothing, not 0 * -inf.
-    counted = torch.where(log_q > -torch.inf, ratio, 0.0)
-    terms = log_q.exp() * counted
-    if prior_logits is not None:
-        # A probability that rounds to 0 would make it 0 * inf.
-        terms = torch.where(counted == torch.inf, torch.inf, terms)
-    return terms.sum((-1, -2))
+    """Return :func:`categorical_kl`; nothing is checked."""
+    log_p = _log_prior(logits, prior_logits)
+    return categorical.divergence(log_softmax(logits), log_p).sum(-1)
 
 
 def _check_laws(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> None:
@@ -69,18 +63,9 @@ def _check_laws(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> None
         check_logits(prior_logits, "prior_logits")
 
 
-def _log_probs(logits: torch.Tensor) -> torch.Tensor:
-    # On a CPU torch's log_softmax takes three times as long for short rows. A log-probability near 0 loses
-    # digits here, which a sum with the others does not show.
-    return logits - logits.logsumexp(-1, keepdim=True)
-
-
-def _log_prior(
-    logits: torch.Tensor, prior_logits: torch.Tensor | None
-) -> torch.Tensor | float:
-    if prior_logits is None:
-        return -math.log(logits.shape[-1])
-    return _log_probs(prior_logits)
+def _log_prior(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> torch.Tensor:
+    uniform = logits.new_zeros(logits.shape[-1])
+    return log_softmax(uniform if prior_logits is None else prior_logits)
 
 
 def plug_in_kl(
@@ -116,8 +101,8 @@ def plug_in_kl(
 def log_ratio(
     codes: torch.Tensor, logits: torch.Tensor, prior_logits: torch.Tensor | None
 ) -> torch.Tensor:
-    """Return :func:`plug_in_kl`, its arguments unchecked."""
-    log_q = _log_probs(logits)
+    """Return :func:`plug_in_kl`; nothing is checked."""
+    log_q = log_softmax(logits)
     ratio = log_q - _log_prior(logits, prior_logits)
     # Excluded by both: no such code can be drawn, whatever the prior says.
     ratio = torch.where(log_q > -torch.inf, ratio, -torch.inf)
@@ -198,7 +183,7 @@ def reconstruction_loss(
 
 
 def bernoulli_loss(pixel_logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-    """Return :func:`reconstruction_loss`, its arguments unchecked."""
+    """Return :func:`reconstruction_loss`; nothing is checked."""
     logits, targets = torch.broadcast_tensors(pixel_logits, images)
     losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     total = losses.sum(-1)
