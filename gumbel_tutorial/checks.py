@@ -209,8 +209,8 @@ def check_logits(logits: Array, name: str = "logits", *, axis: int = -1) -> Arra
     """Require floating logits below +inf, never NaN, with an open category in every row.
 
     Returns:
-        The maxima of the rows, size 1 on the category axis and constant to whoever differentiates: with
-        them :func:`gumbel_tutorial.arrays.perturb` need not look for them again.
+        The maxima of the rows, size 1 on the category axis and constant to whoever differentiates, so that
+        :func:`gumbel_tutorial.arrays.perturb` need not look for them again.
     """
     check_floating(logits, name)
     check_category_axis(logits, name, axis=axis)

@@ -1,6 +1,6 @@
 r"""The laws of the Gumbel trick as ``torch.distributions`` objects.
 
-Each is a :class:`torch.distributions.Distribution` over the functions of this package, with torch's names
+Each is a ``torch.distributions.Distribution`` over the functions of this package, with torch's names
 and order of arguments where torch has the law. Beyond torch's contract, ``sample`` and ``rsample`` take a
 ``generator``, and a tensor ``temperature`` enlarges the batch. As in torch, ``validate_args`` says whether
 parameters and values are read and refused; in compiled code they never are, and the first ``torch.compile``

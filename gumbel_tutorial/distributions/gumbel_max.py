@@ -16,7 +16,7 @@ from gumbel_tutorial.noise import gumbel_like
 class GumbelMax(CategoricalLaw):
     r"""The categorical law $\pi = \mathrm{softmax}(\ell)$ on 0 ... K-1, drawn as $\arg\max_i(\ell_i + G_i)$.
 
-    Takes the place of :class:`torch.distributions.Categorical`: exact for shares of the probability down to
+    Takes the place of ``torch.distributions.Categorical``: exact for shares of the probability down to
     $2^{-53}$, in half precision, from a generator, and with excluded categories.
 
     Args:
@@ -80,7 +80,7 @@ class GumbelMax(CategoricalLaw):
 
     @property
     def mean(self) -> Tensor:
-        """NaN, as torch's: categories are names and have no mean."""
+        """NaN, as torch's, since categories are names and have no mean."""
         return torch.full_like(self.unnormalised[..., 0], torch.nan)
 
     @property

@@ -2,7 +2,7 @@ r"""Estimators of $\nabla_\ell\,\mathbb E[f(z)]$ for categorical z, one protocol
 
 ``estimator(f, logits, *, generator=None, **options) -> loss``: the backward pass of the loss gives the
 estimate in the logits and the ordinary gradient in whatever ``f`` closes over.
-:data:`ESTIMATORS` holds what is known of each.
+``ESTIMATORS`` holds what is known of each.
 """
 
 from gumbel_tutorial.estimators.antithetic import arm, disarm

@@ -70,7 +70,7 @@ def gradients(
     """Draw an estimator many times, in one batch.
 
     Args:
-        estimator: the name of one of :data:`gumbel_tutorial.estimators.ESTIMATORS`, which gets a state of
+        estimator: the name of one of ``estimators.ESTIMATORS``, which gets a state of
             its own where it keeps one, or any function of the protocol.
         f: samples of one or more leading axes to losses, independent along those axes.
         logits: any shape ``(..., K)``.

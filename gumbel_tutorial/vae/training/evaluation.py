@@ -42,7 +42,7 @@ class Evaluation:
 
     @property
     def integrality_gap(self) -> float:
-        """Discrete bound minus relaxed objective: by how much the relaxation flatters the model."""
+        """Discrete bound minus relaxed objective, by how much the relaxation flatters the model."""
         return self.one_sample - self.relaxed
 
 
