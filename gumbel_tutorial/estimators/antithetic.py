@@ -35,6 +35,11 @@ def arm(
 
     Raises:
         TypeError, ValueError: as every estimator; a category axis of another size than 2.
+
+    Examples:
+        >>> logits = torch.tensor([[0.0, 1.0], [0.3, -2.0]])
+        >>> arm(lambda z: z[..., 1].sum(-1), logits).shape  # two bits, one loss
+        torch.Size([])
     """
     logits = _check_binary(logits, generator)
     centred, first, second = _pair(logits, generator)
@@ -62,6 +67,10 @@ def disarm(
 
     Raises:
         TypeError, ValueError: as every estimator; a category axis of another size than 2.
+
+    Examples:
+        >>> disarm(lambda z: z[..., 1], torch.zeros(5, 2)).shape  # a loss per bit
+        torch.Size([5])
     """
     logits = _check_binary(logits, generator)
     _, first, second = _pair(logits, generator)

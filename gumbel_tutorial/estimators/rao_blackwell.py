@@ -47,6 +47,10 @@ def gumbel_rao(
 
     Raises:
         ValueError: as every estimator; ``num_inner`` below 1.
+
+    Examples:
+        >>> gumbel_rao(lambda z: z.max(-1).values, torch.zeros(3), num_inner=100).item()
+        1.0
     """
     logits = check_arguments(logits, generator)
     num_inner = check_count(num_inner, "num_inner", 1)

@@ -25,6 +25,13 @@ class MovingAverage:
 
     Args:
         decay: d, in (0, 1).
+
+    Examples:
+        >>> average = MovingAverage(decay=0.5)
+        >>> average.read_and_update(torch.tensor([4.0, 2.0]))
+        tensor(0.)
+        >>> average.read_and_update(torch.tensor([5.0]))
+        tensor(3.)
     """
 
     def __init__(self, decay: float = 0.9) -> None:
@@ -75,6 +82,13 @@ def reinforce(
 
     Returns:
         Losses of the batch shape.
+
+    Examples:
+        >>> logits = torch.zeros(5, 3, requires_grad=True)
+        >>> loss = reinforce(lambda z: z[..., 0], logits, baseline=1 / 3)
+        >>> loss.mean().backward()
+        >>> logits.grad.shape
+        torch.Size([5, 3])
     """
     logits = check_arguments(logits, generator)
     sample = draw(logits, generator)
@@ -106,6 +120,14 @@ def reinforce_moving_average(
 
     Returns:
         Losses of the batch shape.
+
+    Examples:
+        >>> average = MovingAverage()
+        >>> def f(z):
+        ...     return 2 * z.sum(-1)
+        >>> loss = reinforce_moving_average(f, torch.zeros(5, 3), baseline=average)
+        >>> average.value.item()
+        2.0
     """
     if not isinstance(baseline, MovingAverage):
         refuse("baseline", "be a MovingAverage", type(baseline).__name__, TypeError)
@@ -135,6 +157,10 @@ def rloo(
 
     Raises:
         ValueError: as every estimator; ``num_samples`` below 2.
+
+    Examples:
+        >>> rloo(lambda z: z[..., 0], torch.zeros(5, 3), num_samples=4).shape
+        torch.Size([5])
     """
     logits = check_arguments(logits, generator)
     num_samples = check_count(num_samples, "num_samples", 2)
@@ -171,6 +197,10 @@ def vimco(
 
     Raises:
         ValueError: as every estimator; ``num_samples`` below 2.
+
+    Examples:
+        >>> vimco(lambda z: z[..., 0], torch.zeros(5, 3), num_samples=4).shape
+        torch.Size([5])
     """
     logits = check_arguments(logits, generator)
     num_samples = check_count(num_samples, "num_samples", 2)

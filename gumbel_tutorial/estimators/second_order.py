@@ -44,6 +44,10 @@ def reinmax(
 
     Raises:
         ValueError: as every estimator; a temperature below 1.
+
+    Examples:
+        >>> reinmax(lambda z: z.max(-1).values, torch.zeros(3)).item()
+        1.0
     """
     logits = check_arguments(logits, generator)
     check_divisor(temperature, logits, least=1.0)
@@ -74,6 +78,10 @@ def zgr(
 
     Returns:
         Losses of the batch shape.
+
+    Examples:
+        >>> zgr(lambda z: z.max(-1).values, torch.zeros(3)).item()
+        1.0
     """
     logits = check_arguments(logits, generator)
     sample = draw(logits, generator)

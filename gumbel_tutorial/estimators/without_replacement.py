@@ -49,6 +49,13 @@ def unordered_set(
 
     Raises:
         ValueError: as every estimator; ``num_samples`` below 2, above 12 or above the number of states.
+
+    Examples:
+        >>> line = torch.arange(3.0)
+        >>> logits = torch.tensor([6.0, 3.0, 1.0]).log()
+        >>> value = unordered_set(lambda z: z @ line, logits, num_samples=3)
+        >>> round(value.item(), 4)  # exact, since no state is left
+        0.5
     """
     logits = check_arguments(logits, generator)
     num_samples = check_count(num_samples, "num_samples", 2)
