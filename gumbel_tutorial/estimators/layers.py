@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.estimators.protocol import Estimator
 from gumbel_tutorial.estimators.registry import ESTIMATORS, get
 from gumbel_tutorial.estimators.score_function import MovingAverage
@@ -108,28 +109,25 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     get(name).prepare(**options)
     for option in _annealed(name, 1.0):
         if option in options:
-            raise ValueError(
-                f"options must leave the {option} of {name} to the temperature schedule, "
-                f"got {options[option]}"
+            refuse(
+                "options",
+                f"leave the {option} of {name} to the temperature schedule",
+                options[option],
             )
     for option in _OF_THE_LAYER.get(name, ()):
         if option in options:
-            raise ValueError(
-                f"options must not set the {option} of {name}, got {options[option]}"
-            )
+            refuse("options", f"not set the {option} of {name}", options[option])
 
 
 def _check_layers(name: str, layers: Sequence[tuple[int, int]]) -> None:
     """Require layers that an estimator can be for."""
     if name == _MULTI_SAMPLE and len(layers) > 1:
-        raise ValueError(
-            f"estimator must not be {name} with several layers, got {len(layers)} layers"
+        refuse(
+            "estimator", f"not be {name} with several layers", f"{len(layers)} layers"
         )
     for _, num_categories in layers:
         if name in ("arm", "disarm") and num_categories != 2:
-            raise ValueError(
-                f"num_categories must be 2 with {name}, got {num_categories}"
-            )
+            refuse("num_categories", f"be 2 with {name}", num_categories)
 
 
 def name_of(estimator: Estimator) -> str | None:

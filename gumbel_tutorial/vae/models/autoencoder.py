@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.estimators.layers import minimises_multi_sample_bound
 from gumbel_tutorial.estimators.protocol import Estimator
 from gumbel_tutorial.vae.data.images import Images, check_pixels
@@ -153,9 +154,10 @@ class CategoricalVAE(LatentModel):
     ) -> torch.Tensor:
         pixel_logits = self.decode(codes)
         if pixel_logits.shape[-1] != images.shape[-1]:
-            raise ValueError(
-                f"decoder must return {images.shape[-1]} numbers for each of the codes, "
-                f"got {pixel_logits.shape[-1]}"
+            refuse(
+                "decoder",
+                f"return {images.shape[-1]} numbers for each of the codes",
+                pixel_logits.shape[-1],
             )
         return bernoulli_loss(pixel_logits, images)
 
@@ -186,7 +188,7 @@ def _network(
         return PerRow(own, name, sizes[-1])
     known = [size for size in sizes if size is not None]
     if len(known) < len(sizes):
-        raise ValueError(f"num_pixels must be given unless {name} is, got None")
+        refuse("num_pixels", f"be given unless {name} is", None)
     return perceptron(known)
 
 
@@ -194,4 +196,4 @@ def _check_unused(**settings: object) -> None:
     """Refuse widths beside a network that is given."""
     (name, network), (widths, value) = settings.items()
     if network is not None and value is not None:
-        raise ValueError(f"{widths} must be None beside {name}, got {value}")
+        refuse(widths, f"be None beside {name}", value)

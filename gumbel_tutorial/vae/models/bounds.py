@@ -21,6 +21,7 @@ from gumbel_tutorial.checks import (
     check_logits,
     check_no_nan,
     first_true,
+    refuse,
 )
 from gumbel_tutorial.vae.data.images import check_pixels
 
@@ -263,12 +264,10 @@ def multi_sample_bound(
         asked = min(left, at_once)
         weights = log_weights(asked).double()
         if len(weights) != asked:
-            raise ValueError(
-                f"log_weights must return {asked} samples, got {len(weights)}"
-            )
+            refuse("log_weights", f"return {asked} samples", len(weights))
         if first_true(~(weights < math.inf)) is not None:
             check_no_nan(weights, "log_weights")
-            raise ValueError("log_weights must be below +inf, got inf")
+            refuse("log_weights", "be below +inf", "inf")
         sums.append(weights.sum(0))
         log_sums.append(weights.logsumexp(0))
         left -= len(weights)

@@ -4,6 +4,7 @@ import torch
 
 from gumbel_tutorial import noise
 from gumbel_tutorial.arrays import widen
+from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.estimators.protocol import as_one_hot
 
 
@@ -33,7 +34,7 @@ def check_finite(logits: torch.Tensor) -> torch.Tensor:
     """Return the logits of a model, which are finite unless its training has diverged."""
     if not logits.isfinite().all():
         bad = logits[~logits.isfinite()][0].item()
-        raise FloatingPointError(f"logits must be finite, got {bad}")
+        refuse("logits", "be finite", bad, FloatingPointError)
     return logits
 
 

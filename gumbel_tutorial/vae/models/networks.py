@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from gumbel_tutorial.checks import check_count
+from gumbel_tutorial.checks import check_count, refuse
 
 
 def perceptron(sizes: Sequence[int]) -> nn.Sequential:
@@ -69,7 +69,7 @@ class PerRow(nn.Module):
         super().__init__()
         if not isinstance(network, nn.Module):
             kind = type(network).__name__
-            raise TypeError(f"{name} must be a torch.nn.Module, got {kind}")
+            refuse(name, "be a torch.nn.Module", kind, TypeError)
         self.network, self.name, self.outputs = network, name, outputs
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -87,8 +87,10 @@ class PerRow(nn.Module):
         )
         if len(shape) != 2 or shape != expected:
             numbers = "numbers" if self.outputs is None else f"{self.outputs} numbers"
-            raise ValueError(
-                f"{self.name} must return {numbers} for each of {len(rows)} rows, got shape {shape}"
+            refuse(
+                self.name,
+                f"return {numbers} for each of {len(rows)} rows",
+                f"shape {shape}",
             )
         return outputs.reshape(*inputs.shape[:-1], shape[1])
 
@@ -114,9 +116,7 @@ class Convolutions(nn.Module):
         check_count(len(channels), "number of channels", 1)
         self.side = math.isqrt(check_count(num_pixels, "num_pixels", 1))
         if self.side**2 != num_pixels:
-            raise ValueError(
-                f"num_pixels must be a square number with channels, got {num_pixels}"
-            )
+            refuse("num_pixels", "be a square number with channels", num_pixels)
         layers: list[nn.Module] = []
         side = self.side
         for before, after in pairwise([1, *channels]):

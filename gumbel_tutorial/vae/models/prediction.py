@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from gumbel_tutorial.checks import check_count
+from gumbel_tutorial.checks import check_count, refuse
 from gumbel_tutorial.estimators.protocol import Estimator, Losses
 from gumbel_tutorial.vae.data.images import Images, check_pixels
 from gumbel_tutorial.vae.models.base import LatentModel
@@ -64,7 +64,7 @@ class StructuredPrediction(LatentModel):
         check_count(num_layers, "num_layers", 1)
         check_widths(hidden, "hidden")
         if num_pixels % 2:
-            raise ValueError(f"num_pixels must be even, got {num_pixels}")
+            refuse("num_pixels", "be even", num_pixels)
         self.num_pixels, self.num_categories = num_pixels, num_categories
         self.layers = [(num_latents, num_categories)] * num_layers
         code, half = width(num_latents, num_categories), num_pixels // 2

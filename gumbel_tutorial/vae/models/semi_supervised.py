@@ -14,7 +14,11 @@ from torch.nn import functional as F
 
 from gumbel_tutorial import categorical
 from gumbel_tutorial.arrays import widen
-from gumbel_tutorial.checks import check_count, check_not_negative
+from gumbel_tutorial.checks import (
+    check_count,
+    check_not_negative,
+    refuse,
+)
 from gumbel_tutorial.estimators.layers import name_of
 from gumbel_tutorial.estimators.protocol import Estimator
 from gumbel_tutorial.noise import normal
@@ -133,8 +137,10 @@ class SemiSupervisedVAE(LatentModel):
         """
         check_pixels(images, self.num_pixels)
         if noise.shape[-1] != self.num_latents:
-            raise ValueError(
-                f"noise must have {self.num_latents} coordinates, got shape {tuple(noise.shape)}"
+            refuse(
+                "noise",
+                f"have {self.num_latents} coordinates",
+                f"shape {tuple(noise.shape)}",
             )
         if classes is None:
             # The classes come first, before the axes that the noise has and the images lack.
@@ -240,7 +246,7 @@ class SemiSupervisedVAE(LatentModel):
     ) -> torch.Tensor:
         if noise is None or noise.shape != shape:
             found = None if noise is None else f"shape {tuple(noise.shape)}"
-            raise ValueError(f"noise must have shape {shape}, got {found}")
+            refuse("noise", f"have shape {shape}", found)
         return noise
 
     def supervised_loss(

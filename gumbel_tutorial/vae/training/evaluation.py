@@ -10,7 +10,11 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from gumbel_tutorial.checks import check_count, check_positive
+from gumbel_tutorial.checks import (
+    check_count,
+    check_positive,
+    refuse,
+)
 from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.data.images import Images, as_images, check_labels
 from gumbel_tutorial.vae.models.base import LatentModel
@@ -149,7 +153,7 @@ def _mean_loss(
     losses = loss_of(model, shown, estimators, temperature, generator=generator)
     mean = losses.mean().item()
     if math.isnan(mean):
-        raise FloatingPointError("loss must not be NaN, got nan")
+        refuse("loss", "not be NaN", "nan", FloatingPointError)
     return mean
 
 
@@ -167,8 +171,11 @@ def accuracy(model: LatentModel, images: Images) -> float:
 def _check_classes(model: LatentModel, images: Images) -> torch.Tensor:
     """Require a model that classifies, and the classes of images; return these."""
     if model.num_classes is None:
-        raise TypeError(
-            f"model must learn from labels, got {type(model).__name__}, which does not"
+        refuse(
+            "model",
+            "learn from labels",
+            f"{type(model).__name__}, which does not",
+            TypeError,
         )
     return check_labels(images, model.num_classes)
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.distributed
 
+from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.vae.training.device import find_device
 
 # Above every seed of a run, so that no process draws what a process of another run draws.
@@ -40,15 +41,17 @@ class Processes:
     def check_batch(self, batch_size: int) -> None:
         """Require a batch that the processes can divide."""
         if batch_size % self.count:
-            raise ValueError(
-                f"batch_size must be a multiple of the {self.count} processes, got {batch_size}"
+            refuse(
+                "batch_size", f"be a multiple of the {self.count} processes", batch_size
             )
 
     def largest_multiple(self, count: int) -> int:
         """Return the largest number of labelled images up to ``count`` that the processes can divide."""
         if count < self.count:
-            raise ValueError(
-                f"labelled must hold an image for each of the {self.count} processes, got {count}"
+            refuse(
+                "labelled",
+                f"hold an image for each of the {self.count} processes",
+                count,
             )
         return count - count % self.count
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.vae.training.processes import ALONE, Processes
 
 # The estimators' tensors had this prefix in checkpoints of earlier versions.
@@ -101,9 +102,7 @@ def _check_processes(processes: Processes, tensors: Mapping[str, torch.Tensor]) 
     """Require the number of processes that the run has had: each has noise of its own."""
     others = {n.split(".")[1] for n in tensors if n.startswith("process.")}
     if 1 + len(others) != processes.count:
-        raise ValueError(
-            f"processes must be {1 + len(others)}, as the run began, got {processes.count}"
-        )
+        refuse("processes", f"be {1 + len(others)}, as the run began", processes.count)
 
 
 def _check(parts: Parts, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -115,7 +114,7 @@ def _check(parts: Parts, tensors: Mapping[str, torch.Tensor]) -> None:
     for name in sorted(set(expected) | set(tensors)):
         fault = _fault(tensors.get(name), expected.get(name))
         if fault:
-            raise ValueError(f"state must be that of this model, got {fault} {name}")
+            refuse("state", "be that of this model", f"{fault} {name}")
 
 
 def _expected(parts: Parts) -> dict[str, torch.Tensor]:

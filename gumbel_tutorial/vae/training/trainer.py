@@ -10,7 +10,11 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gumbel_tutorial.checks import check_count, check_torch_generator
+from gumbel_tutorial.checks import (
+    check_count,
+    check_torch_generator,
+    refuse,
+)
 from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.noise import normal
 from gumbel_tutorial.vae.data.binarisation import dynamic
@@ -142,7 +146,7 @@ class Trainer:
                 )
             loss = self.processes.mean(losses)
             if not math.isfinite(loss):
-                raise FloatingPointError(f"loss must be finite, got {loss}")
+                refuse("loss", "be finite", loss, FloatingPointError)
         except FloatingPointError as error:
             shown = ", ".join(str(row) for row in rows[:10].tolist())
             number = self.steps_taken + 1
@@ -203,7 +207,7 @@ def _check_batch(size: int, count: int, processes: Processes) -> None:
     check_count(size, "batch_size", 1)
     processes.check_batch(size)
     if size > count:
-        raise ValueError(f"batch_size must be at most {count} images, got {size}")
+        refuse("batch_size", f"be at most {count} images", size)
 
 
 def _check_model(
@@ -212,17 +216,17 @@ def _check_model(
     """Require a model that can do with the labels and with the estimator."""
     kind = type(model).__name__
     if model.num_classes is None and labelled is not None:
-        raise ValueError(
-            f"labelled must be None for {kind}, which does not learn from labels, got images"
+        refuse(
+            "labelled",
+            f"be None for {kind}, which does not learn from labels",
+            "images",
         )
     if model.num_classes is not None:
         if labelled is None:
-            raise ValueError(f"labelled must be given for {kind}, got None")
+            refuse("labelled", f"be given for {kind}", None)
         check_labels(labelled, model.num_classes)
     if estimators.multi_sample and not model.takes_multi_sample:
-        raise ValueError(
-            f"estimator must be of a one-sample bound for {kind}, got {estimators.name}"
-        )
+        refuse("estimator", f"be of a one-sample bound for {kind}", estimators.name)
 
 
 def loss_of(
