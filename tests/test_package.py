@@ -117,7 +117,7 @@ def test_no_private_name_is_used_across_modules():
     [
         "from other import _hidden",
         "import other\nother._hidden()",
-        "from package import other\ndef _hidden(): other._hidden()",
+        "from gumbel_tutorial import other\ndef _hidden(): other._hidden()",
         "thing()._hidden",
     ],
 )
