@@ -161,9 +161,16 @@ class CategoricalLaw(Law):
         return self.unnormalised.shape
 
     def __repr__(self) -> str:
-        """Show the number of categories, and the shape of the batch if there is one."""
-        batch = f", batch {tuple(self.batch_shape)}" if self.batch_shape else ""
-        return f"{type(self).__name__}(K: {self.param_shape[-1]}{batch})"
+        """Show numbers, and the shape of the batch if there is one."""
+        shown = {"K": self.param_shape[-1]} | {
+            name: value
+            for name, value in vars(self).items()
+            if name == "k" or (name == "temperature" and value.numel() == 1)
+        }
+        if self.batch_shape:
+            shown["batch"] = tuple(self.batch_shape)
+        text = ", ".join(f"{name}: {value}" for name, value in shown.items())
+        return f"{type(self).__name__}({text})"
 
 
 def exactly_one(

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import math
 import pickle
 
 import pytest
@@ -15,8 +16,12 @@ from helpers.distributions import (
     parameters,
 )
 from torch.distributions import (
+    AffineTransform,
+    Categorical,
     Distribution,
     Independent,
+    MixtureSameFamily,
+    TransformedDistribution,
     biject_to,
     constraints,
     kl_divergence,
@@ -355,8 +360,39 @@ def test_a_law_is_made_and_asked_under_vmap(name, torch_generator):
 def test_repr_names_the_law_and_stays_short(name):
     text = repr(law(name).expand((7, 2)))
     assert text.startswith(f"{name}(")
+    assert ("k: 3" in text) == (name == "PlackettLuce")
     assert len(text) < 120
     assert "7" in text
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_fake_and_meta_parameters_have_shapes_and_no_values(name):
+    real = parameters(name)
+    with torch._subclasses.FakeTensorMode() as mode:
+        given = {key: mode.from_tensor(value) for key, value in real.items()}
+        one = LAWS[name][0](**given)
+        assert one.log_prob(one.sample((3,))).shape == (3, 2)
+    given = {key: value.to("meta") for key, value in real.items()}
+    one = LAWS[name][0](**given)
+    assert one.log_prob(one.sample((3,))).shape == (3, 2)
+
+
+@pytest.mark.parametrize("name", ["Gumbel", "TruncatedGumbel", "LogitRelaxedBernoulli"])
+def test_torch_mixes_and_transforms_a_law(name, torch_generator):
+    one = law(name)
+    mixture = MixtureSameFamily(Categorical(torch.tensor([0.3, 0.7])), one)
+    x = one.sample(generator=torch_generator)[0]
+    exact = (torch.tensor([0.3, 0.7]).log() + one.log_prob(x)).logsumexp(-1)
+    torch.testing.assert_close(mixture.log_prob(x), exact, check_dtype=False)
+    assert mixture.sample((5,)).shape == (5,)
+    assert mixture.mean.isfinite()
+    moved = TransformedDistribution(one, [AffineTransform(1.0, -2.0)])
+    value = moved.rsample((3,))
+    torch.testing.assert_close(
+        moved.log_prob(value), one.log_prob((value - 1) / -2) - math.log(2)
+    )
+    torch.testing.assert_close(moved.cdf(value), one.sf((value - 1) / -2))
+    torch.testing.assert_close(moved.icdf(moved.cdf(value)), value)
 
 
 @pytest.mark.parametrize("name", LAWS)
