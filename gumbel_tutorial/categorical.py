@@ -84,7 +84,7 @@ def entropy(logits: Array) -> Array:
         1.3863
     """
     check_logits(logits)
-    return cast(shannon_entropy(widen(logits)), logits.dtype)
+    return cast(_entropy(widen(logits)), logits.dtype)
 
 
 @quiet
@@ -106,12 +106,11 @@ def perplexity(logits: Array) -> Array:
         3.0
     """
     check_logits(logits)
-    number = namespace(logits=logits).exp(shannon_entropy(widen(logits)))
+    number = namespace(logits=logits).exp(_entropy(widen(logits)))
     return cast(number, logits.dtype)
 
 
-def shannon_entropy(logits: Array) -> Array:
-    """Return the formula of :func:`entropy`, of logits in float32 at least; nothing is checked."""
+def _entropy(logits: Array) -> Array:
     return -_expectation(logits, log_softmax(logits))
 
 

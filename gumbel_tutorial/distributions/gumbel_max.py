@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.distributions import Categorical, constraints, register_kl
 
 from gumbel_tutorial.arrays import argmax, perturb
+from gumbel_tutorial.categorical import entropy, kl
 from gumbel_tutorial.distributions import supports
-from gumbel_tutorial.distributions.law import CategoricalLaw, categorical_kl
+from gumbel_tutorial.distributions.law import CategoricalLaw
 from gumbel_tutorial.noise import gumbel_like
 
 
@@ -16,8 +17,7 @@ class GumbelMax(CategoricalLaw):
     r"""The categorical law $\pi = \mathrm{softmax}(\ell)$ on 0 ... K-1, drawn as $\arg\max_i(\ell_i + G_i)$.
 
     Takes the place of ``torch.distributions.Categorical``: exact for shares of the probability down to
-    $2^{-53}$, in half precision, from a generator, and with excluded categories. A draw takes K numbers of
-    noise; for many draws from one row, :func:`gumbel_tutorial.categorical.inverse_cdf_sample` takes one.
+    $2^{-53}$, in half precision, from a generator, and with excluded categories.
 
     Args:
         probs: weights of the categories, shape ``(..., K)``, which need not sum to one.
@@ -90,12 +90,11 @@ class GumbelMax(CategoricalLaw):
 
     def entropy(self) -> Tensor:
         r"""Return $-\sum_i \pi_i\log\pi_i$."""
-        return self.categorical_entropy()
+        return entropy(self.unnormalised)
 
 
-for _pair in (
-    (GumbelMax, GumbelMax),
-    (GumbelMax, Categorical),
-    (Categorical, GumbelMax),
-):
-    register_kl(*_pair)(categorical_kl)
+@register_kl(GumbelMax, GumbelMax)
+@register_kl(GumbelMax, Categorical)
+@register_kl(Categorical, GumbelMax)
+def _kl(law: GumbelMax | Categorical, other: GumbelMax | Categorical) -> Tensor:
+    return kl(law.logits, other.logits)

@@ -5,17 +5,11 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution
 from torch.distributions.utils import lazy_property
 
-from gumbel_tutorial.arrays import cast, common_dtype, log_softmax, softmax, widen
-from gumbel_tutorial.categorical import divergence, shannon_entropy
-from gumbel_tutorial.checks import (
-    check_category_axis,
-    check_floating,
-    check_same_categories,
-    refuse,
-)
+from gumbel_tutorial.arrays import cast, log_softmax, softmax, widen
+from gumbel_tutorial.checks import check_category_axis, check_floating, refuse
 from gumbel_tutorial.distributions.supports import require
 
 _PYRO = "pyro.distributions.torch_distribution"
@@ -94,13 +88,7 @@ class Law(Distribution):
         """Draw a tensor of a shape that ends in the batch and the event."""
         raise NotImplementedError
 
-    def check_prob(self, value: Tensor) -> None:
-        """Require probabilities, where validation is on."""
-        if self._validate_args:
-            require(constraints.unit_interval, value, "value")
-
-    def check_shape(self, value: Tensor) -> None:
-        """Require a tensor whose shape fits the batch and the event."""
+    def _validate_sample(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             refuse("value", "be a tensor", type(value).__name__)
         shape = self._batch_shape + self._event_shape
@@ -114,9 +102,6 @@ class Law(Distribution):
                 f"broadcast against batch and event of shape {tuple(shape)}",
                 f"shape {tuple(value.shape)}",
             )
-
-    def _validate_sample(self, value: Tensor) -> None:
-        self.check_shape(value)
         support = self.support
         assert support is not None  # every law has one
         require(support, value, "value")
@@ -170,35 +155,15 @@ class CategoricalLaw(Law):
         r"""Probabilities, $\mathrm{softmax}(\ell)$."""
         return cast(softmax(widen(self.unnormalised)), self.unnormalised.dtype)
 
-    def categorical_entropy(self) -> Tensor:
-        r"""Return $-\sum_i \pi_i\log\pi_i$."""
-        logits = self.unnormalised
-        return cast(shannon_entropy(widen(logits)), logits.dtype)
-
     @property
     def param_shape(self) -> torch.Size:
         """Shape of the logits and the probabilities."""
         return self.unnormalised.shape
 
     def __repr__(self) -> str:
-        """Show numbers, and the shape of the batch if there is one."""
-        shown = {"K": self.param_shape[-1]} | {
-            name: value
-            for name, value in vars(self).items()
-            if name == "k" or (name == "temperature" and value.numel() == 1)
-        }
-        if self.batch_shape:
-            shown["batch"] = tuple(self.batch_shape)
-        text = ", ".join(f"{name}: {value}" for name, value in shown.items())
-        return f"{type(self).__name__}({text})"
-
-
-def categorical_kl(law: Any, other: Any) -> Tensor:
-    """Return the divergence of two laws that have ``logits``, torch's among them."""
-    logits, other_logits = law.logits, other.logits
-    check_same_categories(other_logits, "other logits", logits)
-    own, others = (log_softmax(widen(each)) for each in (logits, other_logits))
-    return cast(divergence(own, others), common_dtype(logits, other_logits))
+        """Show the number of categories, and the shape of the batch if there is one."""
+        batch = f", batch {tuple(self.batch_shape)}" if self.batch_shape else ""
+        return f"{type(self).__name__}(K: {self.param_shape[-1]}{batch})"
 
 
 def exactly_one(

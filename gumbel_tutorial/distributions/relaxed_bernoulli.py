@@ -136,7 +136,6 @@ class LogitRelaxedBernoulli(RelaxedBit):
 
     def icdf(self, value: Tensor) -> Tensor:
         """Return the p-quantile."""
-        self.check_prob(value)
         return self.rounded(self.quantile_logit(value), value)
 
     @property
@@ -214,5 +213,4 @@ class RelaxedBernoulli(RelaxedBit):
 
     def icdf(self, value: Tensor) -> Tensor:
         """Return the p-quantile."""
-        self.check_prob(value)
         return self.rounded(sigmoid(self.quantile_logit(value)), value)

@@ -141,11 +141,6 @@ def log_prob(
     return sum_variables(log_prob_each(logits, sample), losses)
 
 
-def carry(value: torch.Tensor, path: torch.Tensor) -> torch.Tensor:
-    """Return ``value``, with the derivative of ``path`` added to its own."""
-    return value + (path - path.detach())
-
-
 def per_variable(losses: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     """Return losses with trailing axes of size one, to broadcast against the logits."""
     return losses.reshape(*losses.shape, *(1 for _ in range(logits.ndim - losses.ndim)))
