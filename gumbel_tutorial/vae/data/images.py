@@ -1,9 +1,9 @@
-"""Images to train on."""
+"""Images to train on, and what is required of them."""
 
-from pathlib import Path
-from typing import Any, NamedTuple
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from gumbel_tutorial.checks import (
@@ -40,102 +40,38 @@ class Splits(NamedTuple):
     test: Images
 
 
-def as_images(source: Any) -> Images:
-    """Return the images that a source holds, as rows of pixels in [0, 1].
-
-    Levels of uint8 are divided by 255, unless none is above 1. All axes but the first are flattened.
-
-    Args:
-        source: images; a tensor or an array of pixels, shape ``(n, num_pixels)`` or ``(n, height, width)``;
-            the path of a ``.npy`` file of such an array, or of a ``.npz`` file with one under ``images`` and
-            perhaps the classes under ``labels``; or a ``torch.utils.data.Dataset`` whose entries are images,
-            or pairs of an image and its class.
-
-    Returns:
-        The images, pixels of a floating dtype.
-
-    Raises:
-        TypeError: another kind of source or dtype.
-        ValueError: no image, a pixel outside [0, 1] or NaN, or another number of labels than of images.
-        OSError: the file cannot be read.
+def digest(parts: Iterable[Images]) -> str:
+    """Return the SHA-256 of pixels and labels, in hexadecimals: a resumed run compares it.
 
     Examples:
-        >>> tuple(as_images(np.zeros((5, 8, 8), dtype=np.uint8)).pixels.shape)
-        (5, 64)
+        >>> ones, zeros = Images(torch.ones(2, 4)), Images(torch.zeros(2, 4))
+        >>> digest([ones]) == digest([zeros])
+        False
     """
-    if isinstance(source, Images):
-        pixels, labels = source
-    elif isinstance(source, (str, Path)):
-        pixels, labels = _read(Path(source))
-    elif isinstance(source, torch.utils.data.Dataset):
-        pixels, labels = _stack(source)
-    else:
-        pixels, labels = source, None
-    pixels = _as_pixels(pixels)
-    check_pixels(pixels)
-    if labels is not None:
-        labels = torch.as_tensor(labels)
-        if labels.shape != pixels.shape[:1]:
-            raise ValueError(
-                f"labels must be one for each of {len(pixels)} images, "
-                f"got shape {tuple(labels.shape)}"
-            )
-    return Images(pixels, labels)
+    found = hashlib.sha256()
+    for images in parts:
+        for tensor in images:
+            if tensor is not None:
+                found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+                found.update(tensor.cpu().contiguous().numpy().data)
+    return found.hexdigest()
 
 
-def _read(path: Path) -> tuple[Any, Any]:
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found, None
-        with found:
-            return found["images"], found.get("labels")
-    except (ValueError, EOFError, KeyError) as error:
-        raise ValueError(
-            f"{path} must be a .npy file, or a .npz file with images, got {error}"
-        ) from error
-
-
-def _stack(dataset: torch.utils.data.Dataset[Any]) -> tuple[Any, Any]:
-    entries = [dataset[i] for i in range(len(dataset))]  # type: ignore[arg-type]
-    if not entries or not isinstance(entries[0], tuple):
-        return np.array([np.asarray(pixels) for pixels in entries]), None
-    pixels, labels = zip(*(entry[:2] for entry in entries), strict=True)
-    return np.array([np.asarray(each) for each in pixels]), np.array(labels)
-
-
-def _as_pixels(source: Any) -> torch.Tensor:
-    if not isinstance(source, (np.ndarray, torch.Tensor)):
-        kind = type(source).__name__
-        raise TypeError(
-            "images must be an array, a tensor, a .npy or .npz file or a torch Dataset, "
-            f"got {kind}"
-        )
-    pixels = torch.as_tensor(source)
-    if pixels.ndim < 2 or 0 in pixels.shape:
-        raise ValueError(
-            f"images must have shape (n, num_pixels), n at least 1, got {tuple(pixels.shape)}"
-        )
-    if pixels.dtype == torch.bool:
-        pixels = pixels.float()
-    elif pixels.dtype == torch.uint8:
-        pixels = pixels.float() / (255 if pixels.max() > 1 else 1)
-    return pixels.flatten(1)
-
-
-def check_pixels(pixels: torch.Tensor, num_pixels: int | None = None) -> None:
+def check_pixels(
+    pixels: torch.Tensor, num_pixels: int | None = None, *, name: str = "pixels"
+) -> None:
     """Require pixels in [0, 1], and so many of them in an image where that is known."""
-    check_floating(pixels, "pixels")
+    check_floating(pixels, name)
     if num_pixels is not None and (not pixels.ndim or pixels.shape[-1] != num_pixels):
         raise ValueError(
-            f"pixels must be {num_pixels} per image, got shape {tuple(pixels.shape)}"
+            f"{name} must be {num_pixels} per image, got shape {tuple(pixels.shape)}"
         )
     if pixels.numel() == 0:
         return
     # Two extremes cost a tenth of a mask, and hand NaN on.
     least, most = torch.aminmax(pixels.detach())
     if first_true(~((least >= 0) & (most <= 1))) is not None:
-        check_probability(pixels, "pixels")
+        check_probability(pixels, name)
 
 
 def check_labels(images: Images, num_categories: int) -> torch.Tensor:

@@ -1,15 +1,18 @@
 """MNIST: its four original files, fetched when asked, read, and split in three."""
 
+import gzip
+import math
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from gumbel_tutorial.checks import check_index
-from gumbel_tutorial.vae.data.download import File, fetch
-from gumbel_tutorial.vae.data.idx import read_idx
+from gumbel_tutorial.checks import check_count, check_index
 from gumbel_tutorial.vae.data.images import Images, Splits
+from gumbel_tutorial.vae.data.mirrors import File, fetch
 
 #: Images then labels, first those to train on and then those to test with.
 FILES = (
@@ -42,6 +45,7 @@ MIRRORS = (
 )
 
 _NUM_TRAIN, _NUM_TEST = 60_000, 10_000
+_MAGIC = b"\0\0\x08"  # of the idx format: two zeros, then the type: unsigned bytes
 
 
 def mnist(
@@ -59,7 +63,7 @@ def mnist(
     Args:
         folder: where the four original files lie, ``train-images-idx3-ubyte.gz`` and its like.
         download: first fetch what is missing or not the original, see
-            :func:`~gumbel_tutorial.vae.data.download.fetch`. Without it the files are read as they are, and a
+            :func:`~gumbel_tutorial.vae.data.mirrors.fetch`. Without it the files are read as they are, and a
             well-formed file with other pixels is taken at its word.
         validation: how many training images to hold back, in 0 ... 59,999.
         mirrors: the addresses to fetch from, tried in order.
@@ -73,7 +77,10 @@ def mnist(
         FileNotFoundError: a file is missing and ``download`` is false.
         OSError: a file could be fetched from no mirror, or not be written.
     """
-    _check_validation(validation)
+    if check_count(validation, "validation", 0) >= _NUM_TRAIN:
+        raise ValueError(
+            f"validation must be below {_NUM_TRAIN}, all training images, got {validation}"
+        )
     folder = Path(folder)
     if download:
         fetch(folder, FILES, mirrors)
@@ -88,14 +95,6 @@ def mnist(
         images.take(slice(num_train, None)),
         _read_images(test_images, test_labels, _NUM_TEST),
     )
-
-
-def _check_validation(validation: int) -> None:
-    whole = hasattr(validation, "__index__") and not isinstance(validation, bool)
-    if not whole or not 0 <= validation < _NUM_TRAIN:
-        raise ValueError(
-            f"validation must be a whole number in 0 ... {_NUM_TRAIN - 1}, got {validation!r}"
-        )
 
 
 def _check_complete(folder: Path) -> None:
@@ -114,3 +113,60 @@ def _read_images(images_path: Path, labels_path: Path, count: int) -> Images:
     grey = pixels.astype(np.float32)
     grey /= 255
     return Images(torch.from_numpy(grey), torch.from_numpy(labels))
+
+
+def read_idx(path: str | Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read a gzipped idx file of unsigned bytes whose shape is known.
+
+    Its header is two zero bytes, the type 0x08, the number of dimensions in one byte, and each size in four,
+    the highest first, under gzip. No more is unpacked than the shape asks for and one byte, so
+    that no file takes more memory than its array should.
+
+    Args:
+        path: of the file.
+        shape: that the file must declare and hold.
+
+    Returns:
+        A read-only array of uint8 of that shape.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: ``path`` is a directory or the like; the file is not gzip, is cut short, or differs from
+            gzip's checksum; it is not idx, or of another type or shape; it holds fewer or more bytes.
+    """
+    path = Path(path)
+    header = _MAGIC + struct.pack(f">B{len(shape)}I", len(shape), *shape)
+    size = math.prod(shape)
+    content = _unpack(path, len(header) + size + 1)
+    if not content.startswith(header):
+        raise ValueError(
+            f"{path} must be an idx file of unsigned bytes of shape {shape}, got {_declared(content)}"
+        )
+    found = len(content) - len(header)
+    if found != size:
+        raise ValueError(
+            f"{path} must hold {size} bytes after its header, "
+            f"got {'more' if found > size else found}"
+        )
+    return np.frombuffer(content, dtype=np.uint8)[len(header) :].reshape(shape)
+
+
+def _unpack(path: Path, most: int) -> bytes:
+    if path.exists() and not path.is_file():
+        kind = "a directory" if path.is_dir() else "something else"
+        raise ValueError(f"{path} must be a gzip file, got {kind}")
+    try:
+        with gzip.open(path, "rb") as stream:
+            return stream.read(most)
+    except MemoryError:
+        raise MemoryError(f"{path} must fit into memory") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} must be an intact gzip file, got: {error}") from error
+
+
+def _declared(content: bytes) -> str:
+    """Return the shape in a header, or what stands in the place of a header."""
+    start, sizes = content[:4], content[4:]
+    if start[:3] != _MAGIC or len(start) < 4 or len(sizes) < 4 * start[3]:
+        return f"one that starts with {content[:16]!r}"
+    return f"shape {struct.unpack_from(f'>{start[3]}I', sizes)}"

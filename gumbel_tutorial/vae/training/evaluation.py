@@ -16,7 +16,8 @@ from gumbel_tutorial.checks import (
     refuse,
 )
 from gumbel_tutorial.estimators.layers import EstimatorLayers
-from gumbel_tutorial.vae.data.images import Images, as_images, check_labels
+from gumbel_tutorial.vae.data.images import Images, check_labels
+from gumbel_tutorial.vae.data.sources import as_images
 from gumbel_tutorial.vae.models.base import LatentModel
 from gumbel_tutorial.vae.models.bounds import multi_sample_bound
 from gumbel_tutorial.vae.training.device import device_of
@@ -64,7 +65,7 @@ def assess(
 
     Args:
         model: one that has ``log_weights``.
-        images: whatever :func:`~gumbel_tutorial.vae.data.images.as_images` takes.
+        images: whatever :func:`~gumbel_tutorial.vae.data.sources.as_images` takes.
         num_samples: m, at least 1; memory does not depend on it.
         temperature: of the relaxed codes.
         generator: on the device of the model; draws all codes.

@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from gumbel_tutorial.checks import check_count, check_positive, check_torch_generator
 from gumbel_tutorial.estimators.layers import EstimatorLayers
-from gumbel_tutorial.vae.data.images import Images, as_images
+from gumbel_tutorial.vae.data.images import Images
+from gumbel_tutorial.vae.data.sources import as_images
 from gumbel_tutorial.vae.models.base import LatentModel
 from gumbel_tutorial.vae.training.batches import first_weights, is_due
 from gumbel_tutorial.vae.training.device import device_of
@@ -56,7 +57,7 @@ def fit(
     Args:
         model: is trained in place, on its device.
         images: to train on: an array or a tensor of pixels, a ``.npy`` or ``.npz`` file, a torch ``Dataset``;
-            whatever :func:`~gumbel_tutorial.vae.data.images.as_images` takes.
+            whatever :func:`~gumbel_tutorial.vae.data.sources.as_images` takes.
         test_images: of the same kinds, for the record alone.
         steps: number of training steps.
         generator: on the device of the model; draws the codes, and once the seeds of the images' order, of

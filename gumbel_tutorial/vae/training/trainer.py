@@ -18,7 +18,8 @@ from gumbel_tutorial.checks import (
 from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.noise import normal
 from gumbel_tutorial.vae.data.binarisation import dynamic
-from gumbel_tutorial.vae.data.images import Images, as_images, check_labels
+from gumbel_tutorial.vae.data.images import Images, check_labels
+from gumbel_tutorial.vae.data.sources import as_images
 from gumbel_tutorial.vae.models.base import LatentModel
 from gumbel_tutorial.vae.training.batches import Order
 from gumbel_tutorial.vae.training.device import device_of
@@ -64,7 +65,7 @@ class Trainer:
     Args:
         model: is trained in place, on its device.
         estimators: the estimator of its layers, moved there.
-        images: whatever :func:`~gumbel_tutorial.vae.data.images.as_images` takes, moved there.
+        images: whatever :func:`~gumbel_tutorial.vae.data.sources.as_images` takes, moved there.
         recipe: how to train.
         generator: on that device; draws noise, codes, and pixels where the recipe says so.
         processes: those of the run; by default this one alone.
