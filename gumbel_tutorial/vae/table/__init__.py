@@ -1,1 +1,46 @@
 """The published comparison, repeated: tasks, estimators, and the record of the runs."""
+
+from gumbel_tutorial.vae.table.store import read, write
+from gumbel_tutorial.vae.table.study import Place, make_run, make_runs
+from gumbel_tutorial.vae.table.tasks import (
+    COLUMNS,
+    PUBLISHED,
+    PUBLISHED_CLASSES,
+    ROWS,
+    Column,
+    Job,
+)
+from gumbel_tutorial.vae.table.view import (
+    averages,
+    best_rate,
+    collect,
+    current_runs,
+    last_fall,
+    multi_sample,
+    one_sample,
+    percent_by_labels,
+    percent_right,
+)
+
+__all__ = [
+    "COLUMNS",
+    "PUBLISHED",
+    "PUBLISHED_CLASSES",
+    "ROWS",
+    "Column",
+    "Job",
+    "Place",
+    "averages",
+    "best_rate",
+    "collect",
+    "current_runs",
+    "last_fall",
+    "make_run",
+    "make_runs",
+    "multi_sample",
+    "one_sample",
+    "percent_by_labels",
+    "percent_right",
+    "read",
+    "write",
+]

@@ -1,0 +1,125 @@
+"""What is compared: tasks, estimators, the published numbers, and the runs that there are to make."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gumbel_tutorial.vae.runs.config import Config
+
+LEARNING_RATES = (1e-3, 3e-3)
+
+# What is compared, by label; the name of the estimator, and its options.
+ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
+    "SF": ("reinforce_moving_average", {}),
+    "DARN": ("darn", {}),
+    "MuProp": ("muprop", {}),
+    "ST": ("straight_through", {}),
+    "Slope-Annealed ST": ("slope_annealed", {}),
+    "Gumbel-Softmax": ("gumbel_softmax", {}),
+    "ST Gumbel-Softmax": ("straight_through_gumbel_softmax", {}),
+    "RLOO": ("rloo", {"num_samples": 2}),
+    "Gumbel-Rao": ("gumbel_rao", {"num_inner": 10}),
+    "ReinMax": ("reinmax", {}),
+    "Marginalization": ("exact", {}),
+}
+# A slope that stayed at one would repeat ST, so it rises where the other rows' temperature rests, too.
+_ROW_SETTINGS: Mapping[str, dict[str, Any]] = {
+    "Slope-Annealed ST": {"anneal_rate": 1e-4}
+}
+_NOT_MARGINAL = tuple(row for row in ROWS if row != "Marginalization")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A task.
+
+    Attributes:
+        settings: what is particular in its configuration.
+        steps: the length of its runs.
+        rows: the estimators that it compares.
+        rates: the learning rates to choose from.
+    """
+
+    settings: dict[str, Any]
+    steps: int
+    rows: tuple[str, ...] = _NOT_MARGINAL
+    rates: tuple[float, ...] = LEARNING_RATES
+
+
+_CATEGORIES = {"num_latents": 20, "num_categories": 10}
+_BITS = {"num_latents": 200, "num_categories": 2}
+# The temperature stays at 1 for structured prediction, and falls for the autoencoders.
+_PREDICT = {"model": "structured-prediction", "anneal_rate": 0.0}
+_AUTOENCODE = {"anneal_rate": 1e-4, "learn_prior": True}
+_CLASSIFY = {
+    "model": "semi-supervised",
+    "binarisation": "dynamic",
+    "num_latents": 50,
+    "hidden": (256,),
+    "decoder_hidden": (256,),
+    "channels": (16, 32, 64),
+    "alpha": 10.0,
+    # Where the published schedule ends, which takes more steps than these runs have.
+    "temperature": 0.5,
+    "anneal_rate": 0.0,
+}
+
+COLUMNS: Mapping[str, Column] = {
+    "VAE (Cat.)": Column({**_AUTOENCODE, **_CATEGORIES}, steps=40_000),
+    "VAE (Cat., 200 hidden)": Column(
+        {**_AUTOENCODE, **_CATEGORIES, "decoder_hidden": (200,)},
+        steps=40_000,
+        rows=("Gumbel-Softmax",),
+    ),
+    "SBN (Cat.)": Column({**_PREDICT, **_CATEGORIES}, steps=10_000),
+    "SBN (Bern.)": Column({**_PREDICT, **_BITS}, steps=10_000),
+    "VAE (Bern.)": Column({**_AUTOENCODE, **_BITS}, steps=5_000),
+    "Semi-supervised": Column(
+        _CLASSIFY,
+        steps=8_000,
+        rows=("Marginalization", "Gumbel-Softmax", "ST Gumbel-Softmax", "RLOO"),
+        rates=(3e-3,),
+    ),
+}
+
+# Jang, Gu and Poole (2017), table 1.
+PUBLISHED: Mapping[str, Mapping[str, float]] = {
+    column: dict(zip(ROWS, values, strict=False))
+    for column, values in {
+        "SBN (Bern.)": (72.0, 59.7, 58.9, 58.9, 58.7, 58.5, 59.3),
+        "SBN (Cat.)": (73.1, 67.9, 63.0, 61.8, 61.1, 59.0, 59.7),
+        "VAE (Bern.)": (112.2, 110.9, 109.7, 116.0, 111.5, 105.0, 111.5),
+        "VAE (Cat.)": (110.6, 128.8, 107.0, 110.9, 107.8, 101.5, 107.8),
+    }.items()
+}
+# Their table 2: the bound, and the percentage of right classes.
+PUBLISHED_CLASSES: Mapping[str, tuple[float, float]] = {
+    "Marginalization": (106.8, 92.6),
+    "Gumbel-Softmax": (109.6, 92.4),
+    "ST Gumbel-Softmax": (110.7, 93.6),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the table: a task, an estimator, a learning rate and a seed, by which it is known."""
+
+    column: str
+    row: str
+    learning_rate: float
+    seed: int
+
+    def config(self) -> Config:
+        """Return the configuration of the run."""
+        column, (estimator, options) = COLUMNS[self.column], ROWS[self.row]
+        own = _ROW_SETTINGS.get(self.row, {})
+        settings: dict[str, Any] = {"data": "mnist", **column.settings, **own}
+        return Config(
+            estimator=estimator,
+            options=options,
+            steps=column.steps,
+            learning_rate=self.learning_rate,
+            decay="second-half",
+            seed=self.seed,
+            **settings,
+        )
