@@ -38,14 +38,6 @@ def is_torch(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
-def is_traced() -> bool:
-    """Tell whether torch compiles, exports or traces the code that runs: a size is a variable then."""
-    torch = sys.modules.get("torch")
-    return torch is not None and (
-        torch.compiler.is_compiling() or torch.jit.is_tracing()
-    )
-
-
 def is_jax(value: object) -> bool:
     """Tell whether ``value`` is a JAX array, traced or not, without importing JAX."""
     jax = sys.modules.get("jax")
@@ -288,10 +280,7 @@ def _has_fast_softmax(logits: Array, axis: int) -> bool:
     """Tell whether torch's own softmax is the fast one.
 
     On a CPU it takes three times as long as its parts where a row has fewer entries than a vector register.
-    The compiler takes it apart itself, and must not bind a varying number of categories to either case.
     """
-    if is_traced():
-        return True
     return not (logits.is_cpu and logits.shape[axis] < 16)
 
 
@@ -366,13 +355,13 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
         >>> one_hot(np.array([2, 0]), 3).tolist()
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    xp = sys.modules["torch"] if is_torch(index) else namespace(index=index)
+    xp = namespace(index=index)
     # A narrow dtype of the index may be too small for the categories.
     index = to_index(index)
     device = {} if is_jax(index) else {"device": index.device}
     categories = xp.arange(num_categories, dtype=index.dtype, **device)
-    hits = index[..., None] == categories
-    return cast(hits, xp.empty(0).dtype if dtype is None else dtype)
+    hits = xp.expand_dims(index, axis=-1) == categories
+    return xp.astype(hits, xp.empty(0).dtype if dtype is None else dtype)
 
 
 def top_k(values: Array, k: int) -> Array:

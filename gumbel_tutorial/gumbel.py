@@ -8,12 +8,15 @@ function of the standard law is within 1e-12 relative of the true value, far in 
 quantile also beside its own zero; the truncated law likewise, where it is not crossing zero. Derivatives
 by torch and JAX are right where the values are, infinite where they are infinite, and never NaN.
 
-:func:`below` is a formula that checks nothing; every other function checks its arguments.
+Every function checks its arguments once and calls a formula, which :func:`unchecked` gives; :func:`below` is
+a formula that checks nothing.
 """
 
 from collections.abc import Callable
+from functools import wraps
+from inspect import signature, unwrap
 from math import e, log
-from typing import Any
+from typing import Any, ParamSpec
 
 import array_api_compat.numpy
 import numpy as np
@@ -52,8 +55,29 @@ _REQUIREMENTS = {
     "upper": check_above_minus_infinity,
 }
 
+P = ParamSpec("P")
 
-@quiet
+
+def unchecked(function: Callable[P, Array]) -> Callable[P, Array]:
+    """Return the formula of a function of this module, on arrays of one library; nothing is checked."""
+    return unwrap(function)
+
+
+def _checked(formula: Callable[P, Array]) -> Callable[P, Array]:
+    """Return a function that checks its arguments, makes arrays of them and calls the formula."""
+    parameters = signature(formula)
+
+    @quiet
+    @wraps(formula)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Array:
+        given = parameters.bind(*args, **kwargs)
+        given.apply_defaults()
+        return formula(*_arguments(**given.arguments))  # type: ignore[call-arg]
+
+    return call
+
+
+@_checked
 def density(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return the density $f(x) = \frac1\beta e^{-z - e^{-z}}$.
 
@@ -73,13 +97,13 @@ def density(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(density(0.0)), 4)
         0.3679
     """
-    xp, value, loc, scale = _arguments(value=value, loc=loc, scale=scale)
+    xp = namespace(value=value)
     inside, z = _where_exp_is_finite(xp, value, loc, scale)
     inner = xp.exp(-z - xp.exp(-z) - xp.log(scale))
     return xp.where(inside, inner, xp.zeros_like(inner))
 
 
-@quiet
+@_checked
 def log_density(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\log f(x) = -z - e^{-z} - \log\beta$; arguments and errors as :func:`density`.
 
@@ -87,14 +111,14 @@ def log_density(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> float(log_density(0.0))
         -1.0
     """
-    xp, value, loc, scale = _arguments(value=value, loc=loc, scale=scale)
+    xp = namespace(value=value)
     z = (value - loc) / scale
     # At z = -inf the formula reads inf - inf; the limit is that of its second term.
     drop = xp.exp(-z)
     return xp.where(xp.isinf(drop), -drop, -z - drop) - xp.log(scale)
 
 
-@quiet
+@_checked
 def cdf(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $F(x) = \Pr(G \le x) = \exp(-e^{-z})$; arguments and errors as :func:`density`.
 
@@ -102,13 +126,13 @@ def cdf(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(cdf(0.0)), 4)
         0.3679
     """
-    xp, value, loc, scale = _arguments(value=value, loc=loc, scale=scale)
+    xp = namespace(value=value)
     inside, z = _where_exp_is_finite(xp, value, loc, scale)
     inner = xp.exp(-xp.exp(-z))
     return xp.where(inside, inner, xp.astype(value > loc, inner.dtype))
 
 
-@quiet
+@_checked
 def log_cdf(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\log F(x) = -e^{-z}$; arguments and errors as :func:`density`.
 
@@ -116,11 +140,11 @@ def log_cdf(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> float(log_cdf(0.0))
         -1.0
     """
-    xp, value, loc, scale = _arguments(value=value, loc=loc, scale=scale)
+    xp = namespace(value=value)
     return -xp.exp(-(value - loc) / scale)
 
 
-@quiet
+@_checked
 def survival(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\Pr(G > x) = 1 - F(x)$, precise for large x; arguments and errors as :func:`density`.
 
@@ -128,7 +152,7 @@ def survival(value: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> float(survival(40.0))
         4.248354255291589e-18
     """
-    xp, value, loc, scale = _arguments(value=value, loc=loc, scale=scale)
+    xp = namespace(value=value)
     inside, z = _where_exp_is_finite(xp, value, loc, scale)
     inner = _one_minus_exp(xp, xp.exp(-z))
     return xp.where(inside, inner, xp.astype(value < loc, inner.dtype))
@@ -149,11 +173,12 @@ def _where_exp_is_finite(
 ) -> tuple[Array, Array]:
     """Return where z is below +inf and e^-z too, and z there; elsewhere 0, of derivative 0."""
     z = stop_gradient((value - loc) / scale)
-    inside = (-z < log(xp.finfo(z.dtype).max)) & (z < xp.inf)
+    # So put that NaN, which a formula may meet unchecked, is inside and stays NaN.
+    inside = ~((-z >= log(xp.finfo(z.dtype).max)) | (z == xp.inf))
     return inside, (xp.where(inside, value, loc) - loc) / scale
 
 
-@quiet
+@_checked
 def quantile(prob: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $F^{-1}(p) = \mu - \beta \log(-\log p)$, infinite at 0 and 1.
 
@@ -172,13 +197,13 @@ def quantile(prob: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(quantile(0.5)), 4)
         0.3665
     """
-    xp, prob, loc, scale = _arguments(prob=prob, loc=loc, scale=scale)
+    xp = namespace(prob=prob)
     # z is 0 at p = 1/e. Beside it, log(-log p) would lose the digits that p - 1/e still has.
     excess = e * ((prob - _INVERSE_E) - _INVERSE_E_REST)
     return loc + scale * _standard_quantile(xp, prob, xp.log, prob == 0, excess)
 
 
-@quiet
+@_checked
 def upper_quantile(tail: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return the x with $\Pr(G > x) = q$, that is $\mu - \beta\log(-\log(1 - q))$ without the loss in 1 - q.
 
@@ -188,7 +213,7 @@ def upper_quantile(tail: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(upper_quantile(1e-20)), 4)
         46.0517
     """
-    xp, tail, loc, scale = _arguments(tail=tail, loc=loc, scale=scale)
+    xp = namespace(tail=tail)
     excess = e * (((1 - _INVERSE_E) - tail) - _INVERSE_E_REST)
 
     def log_prob(tail: Array) -> Array:
@@ -220,6 +245,7 @@ def _standard_quantile(
     return xp.where(is_zero, log_prob(xp.where(is_zero, argument, harmless)), z)
 
 
+@_checked
 def mean(loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\mathbb E[G] = \mu + \gamma\beta$, $\gamma = 0.5772\ldots$ the Euler-Mascheroni constant.
 
@@ -227,16 +253,17 @@ def mean(loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(mean()), 4)
         0.5772
     """
-    _, loc, scale = _arguments(loc=loc, scale=scale)
     return loc + np.euler_gamma * scale
 
 
+@_checked
 def mode(loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return the point of the largest density, $\mu$."""
-    xp, loc, scale = _arguments(loc=loc, scale=scale)
+    xp = namespace(loc=loc)
     return xp.broadcast_arrays(loc, scale)[0]
 
 
+@_checked
 def median(loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return the median $\mu - \beta\log\log 2$.
 
@@ -244,11 +271,10 @@ def median(loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(median()), 4)
         0.3665
     """
-    _, loc, scale = _arguments(loc=loc, scale=scale)
     return loc - log(log(2.0)) * scale
 
 
-@quiet
+@_checked
 def variance(loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return $\mathrm{Var}[G] = \pi^2\beta^2/6$, whatever the location.
 
@@ -256,10 +282,11 @@ def variance(loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(variance()), 4)
         1.6449
     """
-    xp, loc, scale = _arguments(loc=loc, scale=scale)
+    xp = namespace(loc=loc)
     return np.pi**2 / 6 * xp.broadcast_arrays(scale, loc)[0] ** 2
 
 
+@_checked
 def entropy(loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Return the differential entropy $\log\beta + \gamma + 1$ in nats, whatever the location.
 
@@ -267,7 +294,7 @@ def entropy(loc: Any = 0.0, scale: Any = 1.0) -> Array:
         >>> round(float(entropy()), 4)
         1.5772
     """
-    xp, loc, scale = _arguments(loc=loc, scale=scale)
+    xp = namespace(loc=loc)
     return xp.log(xp.broadcast_arrays(scale, loc)[0]) + (np.euler_gamma + 1)
 
 
@@ -287,12 +314,13 @@ def moment_generating_function(t: Array, loc: Any = 0.0, scale: Any = 1.0) -> Ar
         >>> round(float(moment_generating_function(0.5)) ** 2, 4)  # Gamma(1/2)^2
         3.1416
     """
-    xp, t, loc, scale = _arguments(t=t, loc=loc, scale=scale)
+    t, loc, scale = _arguments(t=t, loc=loc, scale=scale)
+    xp = namespace(t=t)
     check_below_one(scale * t, "scale * t")
     return xp.exp(log_gamma(1.0 - scale * t) + loc * t)
 
 
-@quiet
+@_checked
 def truncated_log_density(
     value: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0
 ) -> Array:
@@ -316,9 +344,7 @@ def truncated_log_density(
         >>> float(truncated_log_density(-800.0, upper=-800.0))
         800.0
     """
-    xp, value, upper, loc, scale = _arguments(
-        value=value, upper=upper, loc=loc, scale=scale
-    )
+    xp = namespace(value=value)
     z = (value - loc) / scale
     gap = (upper - value) / scale
     inside = gap >= 0
@@ -327,7 +353,7 @@ def truncated_log_density(
     return xp.where(inside, result, xp.full_like(result, -xp.inf))
 
 
-@quiet
+@_checked
 def truncated_log_cdf(
     value: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0
 ) -> Array:
@@ -340,9 +366,7 @@ def truncated_log_cdf(
         >>> float(truncated_log_cdf(-800.0, upper=-800.0))
         0.0
     """
-    xp, value, upper, loc, scale = _arguments(
-        value=value, upper=upper, loc=loc, scale=scale
-    )
+    xp = namespace(value=value)
     gap = (upper - value) / scale
     gap = xp.where(value < upper, gap, xp.zeros_like(gap))
     return 0.0 - _drop(xp, (value - loc) / scale, gap)
@@ -364,7 +388,7 @@ def _drop(xp: Any, z: Array, gap: Array) -> Array:
     return xp.where(combined, power, product)
 
 
-@quiet
+@_checked
 def truncated_quantile(
     prob: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0
 ) -> Array:
@@ -378,9 +402,7 @@ def truncated_quantile(
         >>> float(truncated_quantile(1.0, upper=-800.0))
         -800.0
     """
-    xp, prob, upper, loc, scale = _arguments(
-        prob=prob, upper=upper, loc=loc, scale=scale
-    )
+    xp = namespace(prob=prob)
     bound = (upper - loc) / scale
     is_zero = prob == 0
     rest = 0.0 - xp.log(xp.where(is_zero, xp.full_like(prob, 0.5), prob))
@@ -397,7 +419,7 @@ def truncated_quantile(
     return _at_most(xp, loc + scale * xp.where(is_zero, at_zero, z), upper)
 
 
-@quiet
+@_checked
 def truncate(noise: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Array:
     r"""Map standard Gumbel noise to a draw of Gumbel(loc, scale) given that it is at most ``upper``.
 
@@ -422,9 +444,7 @@ def truncate(noise: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Ar
         >>> float(truncate(5.0, upper=-800.0))
         -800.0
     """
-    xp, noise, upper, loc, scale = _arguments(
-        noise=noise, upper=upper, loc=loc, scale=scale
-    )
+    xp = namespace(noise=noise)
     bound = (upper - loc) / scale
     return _at_most(xp, loc - scale * xp.logaddexp(-bound, -noise), upper)
 
@@ -443,7 +463,7 @@ def _at_most(xp: Any, value: Array, upper: Array) -> Array:
 
 
 def _arguments(**arguments: Any) -> tuple[Any, ...]:
-    """Return the library and the arguments as its arrays, each held to what its name requires."""
+    """Return the arguments as arrays of one library, each held to what its name requires."""
     xp = namespace(**arguments)
     arrays = {
         name: value
@@ -457,10 +477,10 @@ def _arguments(**arguments: Any) -> tuple[Any, ...]:
         _REQUIREMENTS[name](value, name)
     check_shapes(arrays)
     if not arrays:
-        return xp, *(np.asarray(value, dtype=float) for value in arguments.values())
+        return tuple(np.asarray(value, dtype=float) for value in arguments.values())
     first = next(iter(arrays.values()))
     dtype = xp.result_type(*(value.dtype for value in arrays.values()))
-    return xp, *(
+    return tuple(
         value if name in arrays else constant_like(value, first, dtype)
         for name, value in arguments.items()
     )

@@ -450,3 +450,19 @@ def test_wrong_kinds_are_type_errors():
         TypeError, match="value and loc must come from one array library"
     ):
         gumbel.density(np.zeros(2), torch.zeros(2))
+
+
+@pytest.mark.parametrize("name", [*FORMULAS, "mean"])
+def test_a_formula_checks_nothing_and_its_function_everything(name, to_array):
+    bad, function = to_array([np.nan, 1.0]), getattr(gumbel, name)
+    with pytest.raises(ValueError, match="must"):
+        function(bad)
+    rest = [to_array(1.0)] if name == "mean" else [to_array(0.0), to_array(1.0)]
+    result = np.asarray(gumbel.unchecked(function)(bad, *rest))
+    assert np.isnan(result).tolist() == [True, False]
+
+
+def test_python_refuses_arguments_that_a_function_does_not_have():
+    for args, kwargs in (((), {}), ((0.0,), {"value": 0.0}), ((0.0,), {"bound": 1.0})):
+        with pytest.raises(TypeError, match="argument"):
+            gumbel.density(*args, **kwargs)

@@ -9,9 +9,10 @@ from torch.distributions import Normal, constraints, register_kl
 from torch.distributions.utils import broadcast_all
 
 from gumbel_tutorial import gumbel
-from gumbel_tutorial.arrays import log_gamma
+from gumbel_tutorial.arrays import cast, common_dtype, log_gamma, widen
 from gumbel_tutorial.distributions import supports
 from gumbel_tutorial.distributions.law import Law
+from gumbel_tutorial.gumbel import unchecked
 from gumbel_tutorial.noise import gumbel_like
 
 
@@ -63,14 +64,18 @@ class Gumbel(Law):
 
     def draw(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         r"""Draw $\mu + \beta G$."""
-        return self.loc + self.scale * gumbel_like(
-            self.loc.expand(shape), generator=generator
-        )
+        noise = gumbel_like(self.loc.expand(shape), generator=generator)
+        return cast(self.loc + self.scale * noise, self.loc.dtype)
+
+    def _of(self, function: Any, value: Tensor) -> Tensor:
+        """Return the formula of a function at a value, in float32 at least and rounded once."""
+        given = (widen(x) for x in (value, self.loc, self.scale))
+        return cast(unchecked(function)(*given), common_dtype(value, self.loc))
 
     def _at(self, function: Any, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        return function(value, self.loc, self.scale)
+        return self._of(function, value)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density, :func:`gumbel_tutorial.gumbel.log_density`."""
@@ -89,17 +94,19 @@ class Gumbel(Law):
         return self._at(gumbel.survival, value)
 
     def icdf(self, value: Tensor) -> Tensor:
-        r"""Return the p-quantile."""
-        return gumbel.quantile(value, self.loc, self.scale)
+        """Return the p-quantile."""
+        self.check_prob(value)
+        return self._of(gumbel.quantile, value)
 
     def isf(self, value: Tensor) -> Tensor:
         r"""Return the x with $\Pr(G > x) = q$, with all its digits where q is small."""
-        return gumbel.upper_quantile(value, self.loc, self.scale)
+        self.check_prob(value)
+        return self._of(gumbel.upper_quantile, value)
 
     @property
     def mean(self) -> Tensor:
         r"""$\mu + \gamma\beta$."""
-        return gumbel.mean(self.loc, self.scale)
+        return unchecked(gumbel.mean)(self.loc, self.scale)
 
     @property
     def mode(self) -> Tensor:
@@ -109,16 +116,16 @@ class Gumbel(Law):
     @property
     def median(self) -> Tensor:
         r"""$\mu - \beta\log\log 2$."""
-        return gumbel.median(self.loc, self.scale)
+        return unchecked(gumbel.median)(self.loc, self.scale)
 
     @property
     def variance(self) -> Tensor:
         r"""$\pi^2\beta^2/6$."""
-        return gumbel.variance(self.loc, self.scale)
+        return unchecked(gumbel.variance)(self.loc, self.scale)
 
     def entropy(self) -> Tensor:
         r"""Return $\log\beta + \gamma + 1$."""
-        return gumbel.entropy(self.loc, self.scale)
+        return unchecked(gumbel.entropy)(self.loc, self.scale)
 
 
 @register_kl(Gumbel, Gumbel)

@@ -17,7 +17,8 @@ class GumbelMax(CategoricalLaw):
     r"""The categorical law $\pi = \mathrm{softmax}(\ell)$ on 0 ... K-1, drawn as $\arg\max_i(\ell_i + G_i)$.
 
     Takes the place of ``torch.distributions.Categorical``: exact for shares of the probability down to
-    $2^{-53}$, in half precision, from a generator, and with excluded categories.
+    $2^{-53}$, in half precision, from a generator, and with excluded categories. A draw takes K numbers of
+    noise; for many draws from one row, :func:`gumbel_tutorial.categorical.inverse_cdf_sample` takes one.
 
     Args:
         probs: weights of the categories, shape ``(..., K)``, which need not sum to one.

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 from torch.distributions.utils import lazy_property
 
 from gumbel_tutorial.arrays import cast, log_softmax, softmax, widen
@@ -88,7 +88,13 @@ class Law(Distribution):
         """Draw a tensor of a shape that ends in the batch and the event."""
         raise NotImplementedError
 
-    def _validate_sample(self, value: Tensor) -> None:
+    def check_prob(self, value: Tensor) -> None:
+        """Require probabilities, where validation is on."""
+        if self._validate_args:
+            require(constraints.unit_interval, value, "value")
+
+    def check_shape(self, value: Tensor) -> None:
+        """Require a tensor whose shape fits the batch and the event."""
         if not isinstance(value, Tensor):
             refuse("value", "be a tensor", type(value).__name__)
         shape = self._batch_shape + self._event_shape
@@ -102,6 +108,9 @@ class Law(Distribution):
                 f"broadcast against batch and event of shape {tuple(shape)}",
                 f"shape {tuple(value.shape)}",
             )
+
+    def _validate_sample(self, value: Tensor) -> None:
+        self.check_shape(value)
         support = self.support
         assert support is not None  # every law has one
         require(support, value, "value")
@@ -161,9 +170,16 @@ class CategoricalLaw(Law):
         return self.unnormalised.shape
 
     def __repr__(self) -> str:
-        """Show the number of categories, and the shape of the batch if there is one."""
-        batch = f", batch {tuple(self.batch_shape)}" if self.batch_shape else ""
-        return f"{type(self).__name__}(K: {self.param_shape[-1]}{batch})"
+        """Show numbers, and the shape of the batch if there is one."""
+        shown = {"K": self.param_shape[-1]} | {
+            name: value
+            for name, value in vars(self).items()
+            if name == "k" or (name == "temperature" and value.numel() == 1)
+        }
+        if self.batch_shape:
+            shown["batch"] = tuple(self.batch_shape)
+        text = ", ".join(f"{name}: {value}" for name, value in shown.items())
+        return f"{type(self).__name__}({text})"
 
 
 def exactly_one(

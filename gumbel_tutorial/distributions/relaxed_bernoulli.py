@@ -136,6 +136,7 @@ class LogitRelaxedBernoulli(RelaxedBit):
 
     def icdf(self, value: Tensor) -> Tensor:
         """Return the p-quantile."""
+        self.check_prob(value)
         return self.rounded(self.quantile_logit(value), value)
 
     @property
@@ -213,4 +214,5 @@ class RelaxedBernoulli(RelaxedBit):
 
     def icdf(self, value: Tensor) -> Tensor:
         """Return the p-quantile."""
+        self.check_prob(value)
         return self.rounded(sigmoid(self.quantile_logit(value)), value)

@@ -184,8 +184,10 @@ def smallest_positive(dtype: torch.dtype) -> float:
 
 
 def round_inside(value: Tensor, low: float, high: float) -> Tensor:
-    """Return ``value`` held in [low, high], with the derivative that it had."""
-    return value + (value.clamp(low, high) - value).detach()
+    """Return ``value`` held in [low, high], with the derivative that it had where it is finite."""
+    fixed = value.detach()
+    held = fixed.clamp(low, high)
+    return torch.where(fixed.isfinite(), value + (held - fixed), held)
 
 
 def _sum_tolerance(value: Tensor) -> float:

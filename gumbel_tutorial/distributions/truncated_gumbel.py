@@ -9,9 +9,11 @@ from torch.distributions import constraints
 from torch.distributions.utils import broadcast_all
 
 from gumbel_tutorial import gumbel
-from gumbel_tutorial.arrays import cast, widen
+from gumbel_tutorial.arrays import cast, common_dtype, widen
 from gumbel_tutorial.distributions import supports
 from gumbel_tutorial.distributions.law import Law
+from gumbel_tutorial.distributions.supports import require
+from gumbel_tutorial.gumbel import unchecked
 from gumbel_tutorial.noise import gumbel_like
 
 # Above this bound, in scales over loc, a share below 1e-17 is cut away.
@@ -75,20 +77,25 @@ class TruncatedGumbel(Law):
     def draw(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         """Draw by :func:`gumbel_tutorial.gumbel.truncate`."""
         noise = gumbel_like(self.loc.expand(shape), generator=generator)
-        return self._at(gumbel.truncate, noise)
+        return cast(self._of(gumbel.truncate, noise), self.loc.dtype)
 
-    def _at(self, function: Any, value: Tensor) -> Tensor:
-        return function(value, self.upper, self.loc, self.scale)
+    def _of(self, function: Any, value: Tensor) -> Tensor:
+        """Return the formula of a function at a value, in float32 at least and rounded once."""
+        given = (widen(x) for x in (value, self.upper, self.loc, self.scale))
+        return cast(unchecked(function)(*given), common_dtype(value, self.loc))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density, :func:`gumbel_tutorial.gumbel.truncated_log_density`."""
         if self._validate_args:
             self._validate_sample(value)
-        return self._at(gumbel.truncated_log_density, value)
+        return self._of(gumbel.truncated_log_density, value)
 
     def log_cdf(self, value: Tensor) -> Tensor:
-        r"""Return $\log\Pr(X \le x)$, 0 above the bound."""
-        return self._at(gumbel.truncated_log_cdf, value)
+        r"""Return $\log\Pr(X \le x)$; 0 above the bound."""
+        if self._validate_args:
+            self.check_shape(value)
+            require(constraints.real, value, "value")
+        return self._of(gumbel.truncated_log_cdf, value)
 
     def cdf(self, value: Tensor) -> Tensor:
         r"""Return $\Pr(X \le x)$."""
@@ -100,7 +107,8 @@ class TruncatedGumbel(Law):
 
     def icdf(self, value: Tensor) -> Tensor:
         """Return the p-quantile."""
-        return self._at(gumbel.truncated_quantile, value)
+        self.check_prob(value)
+        return self._of(gumbel.truncated_quantile, value)
 
     @property
     def mode(self) -> Tensor:
@@ -111,13 +119,17 @@ class TruncatedGumbel(Law):
     def mean(self) -> Tensor:
         r"""$u - \beta\,\mathbb E[\log(1 + e^{b - G})]$, $b = (u - \mu)/\beta$; to rounding."""
         near = self.upper - self.scale * self._gap_moments()[0]
-        return torch.where(self._far, gumbel.mean(self.loc, self.scale), near)
+        return torch.where(
+            self._far, unchecked(gumbel.mean)(self.loc, self.scale), near
+        )
 
     @property
     def variance(self) -> Tensor:
         r"""$\beta^2\,\mathrm{Var}[\log(1 + e^{b - G})]$; to rounding."""
         near = self.scale**2 * self._gap_moments()[1]
-        return torch.where(self._far, gumbel.variance(self.loc, self.scale), near)
+        return torch.where(
+            self._far, unchecked(gumbel.variance)(self.loc, self.scale), near
+        )
 
     def entropy(self) -> Tensor:
         r"""Return $1 + \log\beta + (\mathbb E[X] - \mu)/\beta$."""

@@ -1,36 +1,38 @@
-"""Models with discrete codes: autoencoders, structured prediction, few labels; and their training."""
+"""Models with discrete codes: autoencoders, structured prediction, few labels; and their training.
 
-from gumbel_tutorial.estimators.layers import EstimatorLayers
-from gumbel_tutorial.vae.data.images import (
-    Images,
-    Splits,
-    as_images,
-    choose_labelled,
-    digits,
-)
-from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE
-from gumbel_tutorial.vae.models.base import LatentModel
-from gumbel_tutorial.vae.models.bounds import (
-    categorical_kl,
-    multi_sample_bound,
-    negative_bound,
-    plug_in_kl,
-    reconstruction_loss,
-    relaxed_kl,
-)
-from gumbel_tutorial.vae.models.prediction import StructuredPrediction
-from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
-from gumbel_tutorial.vae.training.evaluation import (
-    Evaluation,
-    accuracy,
-    assess,
-    discrete_loss,
-    learn_labels_alone,
-    relaxed_loss,
-    validate,
-)
-from gumbel_tutorial.vae.training.in_memory import History, fit
-from gumbel_tutorial.vae.training.trainer import Recipe, Trainer
+Each name loads when it is first used: the command catches an interrupt while torch is imported.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gumbel_tutorial.estimators.layers import EstimatorLayers
+    from gumbel_tutorial.vae.data.images import Images, Splits, choose_labelled, digits
+    from gumbel_tutorial.vae.data.sources import as_images
+    from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE
+    from gumbel_tutorial.vae.models.base import LatentModel
+    from gumbel_tutorial.vae.models.bounds import (
+        categorical_kl,
+        multi_sample_bound,
+        negative_bound,
+        plug_in_kl,
+        reconstruction_loss,
+        relaxed_kl,
+    )
+    from gumbel_tutorial.vae.models.prediction import StructuredPrediction
+    from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
+    from gumbel_tutorial.vae.training.evaluation import (
+        Evaluation,
+        accuracy,
+        assess,
+        discrete_loss,
+        learn_labels_alone,
+        relaxed_loss,
+        validate,
+    )
+    from gumbel_tutorial.vae.training.in_memory import History, fit
+    from gumbel_tutorial.vae.training.trainer import Recipe, Trainer
 
 __all__ = [
     "CategoricalVAE",
@@ -61,3 +63,44 @@ __all__ = [
     "relaxed_loss",
     "validate",
 ]
+
+# By module, once more for whoever runs this: the imports above are for editors and mypy alone.
+_HOMES = {
+    "estimators.layers": ["EstimatorLayers"],
+    "vae.data.images": ["Images", "Splits", "choose_labelled", "digits"],
+    "vae.data.sources": ["as_images"],
+    "vae.models.autoencoder": ["CategoricalVAE"],
+    "vae.models.base": ["LatentModel"],
+    "vae.models.bounds": [
+        "categorical_kl",
+        "multi_sample_bound",
+        "negative_bound",
+        "plug_in_kl",
+        "reconstruction_loss",
+        "relaxed_kl",
+    ],
+    "vae.models.prediction": ["StructuredPrediction"],
+    "vae.models.semi_supervised": ["SemiSupervisedVAE"],
+    "vae.training.evaluation": [
+        "Evaluation",
+        "accuracy",
+        "assess",
+        "discrete_loss",
+        "learn_labels_alone",
+        "relaxed_loss",
+        "validate",
+    ],
+    "vae.training.in_memory": ["History", "fit"],
+    "vae.training.trainer": ["Recipe", "Trainer"],
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"gumbel_tutorial.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -160,6 +160,17 @@ def test_a_bit_that_rounds_to_one_lies_inside_and_keeps_its_derivative():
     assert (slope > 0).all()
 
 
+def test_a_draw_that_overflows_its_dtype_is_the_last_number_inside():
+    logits = torch.tensor([0.0, 10.0], dtype=torch.float16, requires_grad=True)
+    least = torch.finfo(torch.float16).min
+    ours = gt.ExpRelaxedCategorical(torch.tensor(1e-4), logits=logits)
+    draw = ours.rsample(generator=torch.Generator().manual_seed(0))
+    assert draw.tolist() == [least, 0.0]
+    assert torch.autograd.grad(draw.sum(), logits)[0].isfinite().all()
+    bit = gt.LogitRelaxedBernoulli(1e-4, logits=logits.detach()).sample()
+    assert bit.abs().max() == -least
+
+
 def test_torchs_law_of_a_logit_bit_says_it_has_no_rsample():
     assert not TorchLogitBit.has_rsample
     assert gt.LogitRelaxedBernoulli.has_rsample

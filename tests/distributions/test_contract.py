@@ -2,6 +2,7 @@
 
 import copy
 import io
+import math
 import pickle
 
 import pytest
@@ -15,8 +16,12 @@ from helpers.distributions import (
     parameters,
 )
 from torch.distributions import (
+    AffineTransform,
+    Categorical,
     Distribution,
     Independent,
+    MixtureSameFamily,
+    TransformedDistribution,
     biject_to,
     constraints,
     kl_divergence,
@@ -173,6 +178,14 @@ def test_icdf_inverts_cdf_whose_derivative_is_the_density(name):
     torch.testing.assert_close(slope.log(), one.log_prob(points), rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.parametrize("name", ON_THE_LINE)
+def test_a_probability_outside_the_unit_interval_is_refused(name):
+    for bad in (-0.1, 1.5, torch.nan):
+        with pytest.raises(ValueError, match="value must lie in Interval"):
+            law(name).icdf(torch.tensor([bad, 0.5]))
+        law(name, validate_args=False).icdf(torch.tensor([bad, 0.5]))
+
+
 @pytest.mark.parametrize("name", DISCRETE)
 def test_the_support_is_enumerated_once_each_and_sums_to_one(name):
     one = law(name)
@@ -296,7 +309,7 @@ def test_a_value_outside_the_support_is_refused_where_validation_is_on(name):
     value = torch.full((2, *one.event_shape), BAD_VALUES[name])
     with pytest.raises(ValueError, match=r"^value must "):
         one.log_prob(value)
-    if name not in ("Gumbel", "TruncatedGumbel", "GumbelMax"):
+    if name != "GumbelMax":  # where there is no entry to read
         free.log_prob(value)
     with pytest.raises(ValueError, match="value must be a tensor, got float"):
         one.log_prob(0.5)
@@ -321,11 +334,8 @@ def test_torch_sets_the_default_of_validation(name):
     assert law(name).expand((3, 2))._validate_args
 
 
-COMPILED = [name for name in LAWS if name not in ("Gumbel", "TruncatedGumbel")]
-
-
 @pytest.mark.parametrize("what", ["log_prob", "draw"])
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", LAWS)
 def test_a_law_is_made_and_asked_in_one_compiled_graph(name, what, torch_generator):
     value = law(name).sample((5,), generator=torch_generator)
 
@@ -355,8 +365,39 @@ def test_a_law_is_made_and_asked_under_vmap(name, torch_generator):
 def test_repr_names_the_law_and_stays_short(name):
     text = repr(law(name).expand((7, 2)))
     assert text.startswith(f"{name}(")
+    assert ("k: 3" in text) == (name == "PlackettLuce")
     assert len(text) < 120
     assert "7" in text
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_fake_and_meta_parameters_have_shapes_and_no_values(name):
+    real = parameters(name)
+    with torch._subclasses.FakeTensorMode() as mode:
+        given = {key: mode.from_tensor(value) for key, value in real.items()}
+        one = LAWS[name][0](**given)
+        assert one.log_prob(one.sample((3,))).shape == (3, 2)
+    given = {key: value.to("meta") for key, value in real.items()}
+    one = LAWS[name][0](**given)
+    assert one.log_prob(one.sample((3,))).shape == (3, 2)
+
+
+@pytest.mark.parametrize("name", ["Gumbel", "TruncatedGumbel", "LogitRelaxedBernoulli"])
+def test_torch_mixes_and_transforms_a_law(name, torch_generator):
+    one = law(name)
+    mixture = MixtureSameFamily(Categorical(torch.tensor([0.3, 0.7])), one)
+    x = one.sample(generator=torch_generator)[0]
+    exact = (torch.tensor([0.3, 0.7]).log() + one.log_prob(x)).logsumexp(-1)
+    torch.testing.assert_close(mixture.log_prob(x), exact, check_dtype=False)
+    assert mixture.sample((5,)).shape == (5,)
+    assert mixture.mean.isfinite()
+    moved = TransformedDistribution(one, [AffineTransform(1.0, -2.0)])
+    value = moved.rsample((3,))
+    torch.testing.assert_close(
+        moved.log_prob(value), one.log_prob((value - 1) / -2) - math.log(2)
+    )
+    torch.testing.assert_close(moved.cdf(value), one.sf((value - 1) / -2))
+    torch.testing.assert_close(moved.icdf(moved.cdf(value)), value)
 
 
 @pytest.mark.parametrize("name", LAWS)

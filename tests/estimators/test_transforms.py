@@ -30,6 +30,7 @@ def value_and_gradient(function, logits):
     return loss.detach(), slope
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_one_graph_has_the_loss_and_the_gradient(name, monkeypatch):
     hold_noise(monkeypatch)
@@ -53,6 +54,17 @@ def test_a_functional_gradient_is_the_gradient(name, monkeypatch):
 
     slope, loss = torch.func.grad(total, has_aux=True)(logits)
     torch.testing.assert_close((loss, slope), expected, **CLOSE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_directional_derivative_is_the_gradient_along_it(name, monkeypatch):
+    hold_noise(monkeypatch)
+    logits = some_logits(name)
+    direction = torch.randn(logits.shape, generator=seeded(1)).double()
+    _, slope = value_and_gradient(lambda x: prepared(name, energy)(energy, x), logits)
+    estimator = prepared(name, energy)
+    _, along = torch.func.jvp(lambda x: estimator(energy, x), (logits,), (direction,))
+    torch.testing.assert_close(along.sum(), (slope * direction).sum(), **CLOSE)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "reinforce_moving_average"])
@@ -116,6 +128,7 @@ def test_what_the_loss_closes_over_has_its_functional_gradient(name, monkeypatch
     torch.testing.assert_close(torch.func.grad(total)(weight), leaf.grad, **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "option"), LEARNED)
 def test_what_is_learned_has_the_same_gradient_in_every_way(name, option, monkeypatch):
     hold_noise(monkeypatch)
@@ -145,6 +158,7 @@ class Control(torch.nn.Module):
         return torch.tanh(x.flatten(-2) @ self.weight)
 
 
+@pytest.mark.slow
 def test_a_module_learns_as_a_control_variate_in_a_graph(monkeypatch):
     hold_noise(monkeypatch)
     logits, slopes = some_logits("relax"), []

@@ -1,5 +1,6 @@
 """What a configuration makes: its images, its model, its trainer."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.data.binarisation import binarise
 from gumbel_tutorial.vae.data.images import Images, Splits, choose_labelled, digits
 from gumbel_tutorial.vae.data.mnist_files import mnist
+from gumbel_tutorial.vae.data.sources import read_splits
 from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE
 from gumbel_tutorial.vae.models.base import LatentModel
 from gumbel_tutorial.vae.models.prediction import StructuredPrediction
@@ -20,7 +22,8 @@ from gumbel_tutorial.vae.training.processes import ALONE, Processes
 from gumbel_tutorial.vae.training.trainer import Recipe, Schedule, Trainer
 
 _DIGITS_VALIDATION = 200
-_NUM_PIXELS = {"digits": 64, "mnist": 784}
+# Of checkpoints that do not say.
+NUM_PIXELS = {"digits": 64, "mnist": 784}
 
 
 def make_splits(config: Config, folder: Path | None, *, download: bool) -> Splits:
@@ -29,10 +32,12 @@ def make_splits(config: Config, folder: Path | None, *, download: bool) -> Split
         if folder is None:
             raise ValueError("folder must be given with data mnist, got None")
         splits = mnist(folder, download=download)
-    else:
+    elif config.data == "digits":
         train, test = digits(grey=True)
         cut = len(train.pixels) - _DIGITS_VALIDATION
         splits = Splits(train.take(slice(cut)), train.take(slice(cut, None)), test)
+    else:
+        splits = read_splits(Path(config.data))
     made = [
         Images(_binary(images.pixels, config, number), images.labels)
         for number, images in enumerate(splits)
@@ -49,32 +54,45 @@ def _binary(pixels: torch.Tensor, config: Config, number: int) -> torch.Tensor:
     return pixels if how == "dynamic" else binarise(pixels, how)
 
 
-def make_model(config: Config) -> LatentModel:
-    """Return the model of a run before it has seen an image."""
-    sizes = (_NUM_PIXELS[config.data], config.num_latents, config.num_categories)
-    model: LatentModel
+def make_model(config: Config, num_pixels: int) -> LatentModel:
+    """Return the model of a run, for images of so many pixels, before it has seen one."""
     with first_weights(config.seed):
-        if config.model == "structured-prediction":
-            model = StructuredPrediction(
-                *sizes, num_layers=config.num_layers, hidden=config.hidden
-            )
-        elif config.model == "semi-supervised":
-            model = SemiSupervisedVAE(
-                *sizes,
-                hidden=config.hidden,
-                decoder_hidden=config.decoder_hidden,
-                channels=config.channels,
-                alpha=config.alpha,
-                class_samples=config.class_samples,
-            )
-        else:
-            model = CategoricalVAE(
-                *sizes,
-                hidden=config.hidden,
-                decoder_hidden=config.decoder_hidden,
-                learn_prior=config.learn_prior,
-            )
-    return model
+        return _MODELS[config.model](config, num_pixels)
+
+
+def _autoencoder(config: Config, num_pixels: int) -> LatentModel:
+    return CategoricalVAE(
+        *(num_pixels, config.num_latents, config.num_categories),
+        hidden=config.hidden,
+        decoder_hidden=config.decoder_hidden,
+        learn_prior=config.learn_prior,
+    )
+
+
+def _prediction(config: Config, num_pixels: int) -> LatentModel:
+    return StructuredPrediction(
+        *(num_pixels, config.num_latents, config.num_categories),
+        num_layers=config.num_layers,
+        hidden=config.hidden,
+    )
+
+
+def _semi_supervised(config: Config, num_pixels: int) -> LatentModel:
+    return SemiSupervisedVAE(
+        *(num_pixels, config.num_latents, config.num_categories),
+        hidden=config.hidden,
+        decoder_hidden=config.decoder_hidden,
+        channels=config.channels,
+        alpha=config.alpha,
+        class_samples=config.class_samples,
+    )
+
+
+_MODELS: Mapping[str, Callable[[Config, int], LatentModel]] = {
+    "autoencoder": _autoencoder,
+    "structured-prediction": _prediction,
+    "semi-supervised": _semi_supervised,
+}
 
 
 def make_trainer(
@@ -84,14 +102,11 @@ def make_trainer(
     processes: Processes = ALONE,
 ) -> Trainer:
     """Return the trainer of a run at its start."""
-    model = make_model(config)
+    model = make_model(config, images.pixels.shape[1])
     model.start_at(images.pixels)
     model.to(device)
-    whole = {
-        k: int(v) if float(v).is_integer() else v for k, v in config.options.items()
-    }
     with first_weights(config.seed):
-        estimators = EstimatorLayers(config.estimator, model.layers, **whole)
+        estimators = EstimatorLayers(config.estimator, model.layers, **config.options)
     if config.compile:
         for network in model.networks:
             # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
@@ -124,7 +139,22 @@ def _labelled(config: Config, images: Images) -> Images | None:
     """
     if config.model != "semi-supervised":
         return None
-    chosen = choose_labelled(images, config.labelled_per_class, seed=config.seed)
+    if images.labels is None:
+        raise ValueError(
+            f"data must have labels with model semi-supervised, got {config.data}"
+        )
+    num_classes = int(images.labels.max()) + 1
+    if num_classes > config.num_categories:
+        raise ValueError(
+            f"num_categories must be at least {num_classes}, the classes of {config.data}, "
+            f"got {config.num_categories}"
+        )
+    chosen = choose_labelled(
+        images,
+        config.labelled_per_class,
+        seed=config.seed,
+        num_categories=config.num_categories,
+    )
     pixels = chosen.pixels
     if config.binarisation == "dynamic":
         pixels = binarise(pixels, "fixed", seed=config.seed)

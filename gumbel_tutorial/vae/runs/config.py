@@ -1,23 +1,31 @@
-"""What a run computes: one configuration."""
+"""What a run computes, and where it goes: the settings of the command ``train``."""
 
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from gumbel_tutorial.checks import check_count, check_not_negative, check_positive
 from gumbel_tutorial.estimators.layers import check_options
 from gumbel_tutorial.estimators.registry import ESTIMATORS
 from gumbel_tutorial.vae.data.binarisation import FIXED_SEED
 
-Data = Literal["digits", "mnist"]
 Binarisation = Literal["fixed", "dynamic", "threshold", "grey"]
 
 ModelName = Literal["autoencoder", "structured-prediction", "semi-supervised"]
 
-# Settings that other models than these leave alone.
+# The registry is the one list of the names, which a checker of types cannot read.
+if TYPE_CHECKING:
+    EstimatorName = str
+else:
+    EstimatorName = Literal[tuple(ESTIMATORS)]
+
+# Settings that other models than these leave alone. Groups of settings, one for each model, would say the
+# same, but the command line then has a subcommand for a model, and no flag --model.
 _MODELS_OF: Mapping[str, tuple[ModelName, ...]] = {
-    "num_categories": ("autoencoder", "structured-prediction"),
     "decoder_hidden": ("autoencoder", "semi-supervised"),
     "num_layers": ("structured-prediction",),
     "learn_prior": ("autoencoder",),
@@ -27,47 +35,57 @@ _MODELS_OF: Mapping[str, tuple[ModelName, ...]] = {
     "class_samples": ("semi-supervised",),
 }
 
+#: The names of the images that come with the package or are fetched; other images come from a file.
+NAMED_DATA = ("digits", "mnist")
+
 
 @dataclass(frozen=True)
 class Config:
     """What a run computes. The same configuration on the same machine gives the same numbers.
 
+    A file that keeps a configuration may lack settings that later versions have; it means their defaults.
+    So a new setting's default has to be what runs did without it, see :func:`from_json`.
+
     Attributes:
-        data: scikit-learn's digits, which come with the library, or MNIST.
-        binarisation: of the grey levels: drawn once, drawn anew in every step, cut at one half, or none.
-        binarisation_seed: of pixels that are drawn once: fixed ones, and with dynamic those of the reports.
-        model: an autoencoder of categorical codes; prediction of an image's lower half from the upper one;
+        data: Images to train on: "digits" (scikit-learn's, which come with the library), "mnist", or a file
+            of your own: .npy with images, .npz with images and perhaps labels.
+        binarisation: How grey levels become binary: drawn once, drawn anew in every step, cut at one half,
+            or not at all.
+        binarisation_seed: Seed for pixels drawn once: all of them with "fixed"; only the validation and test
+            images with "dynamic".
+        model: An autoencoder of categorical codes; prediction of an image's lower half from the upper one;
             or an autoencoder of a class and a Gaussian code, which learns to classify from few labels.
-        num_latents: N, latent variables in a layer; with semi-supervised, coordinates of the Gaussian code.
-        num_categories: K, categories of each; 2 makes them bits. With semi-supervised, the 10 classes.
-        hidden: widths of the encoder's hidden layers, and of a classifier without channels; none is linear.
-        decoder_hidden: widths of the decoder's hidden layers; none is linear.
-        num_layers: stochastic layers of structured prediction.
-        learn_prior: give the autoencoder a prior of its own instead of the uniform one.
-        channels: of each convolution of a classifier, such as "16 32 64"; none makes it a perceptron.
-        labelled_per_class: labelled images of each class, with semi-supervised; the seed chooses them.
-        alpha: weight of the classifier's own loss on the labelled images.
-        class_samples: draws of class and code for each image of a step; with exact of the code alone.
-        estimator: of the gradient, by name; exact, which with semi-supervised sums over the classes,
-            reinforce, reinforce_moving_average, rloo, vimco, straight_through, slope_annealed, darn,
-            gumbel_softmax, straight_through_gumbel_softmax, decoupled_straight_through,
-            gapped_straight_through, gumbel_rao, reinmax, zgr, muprop, rebar, relax, arm, disarm,
-            or unordered_set.
-        options: of the estimator, such as "num_samples 4".
-        temperature: of the relaxation at the start.
-        final_temperature: where it stops falling.
-        anneal_rate: how fast it falls, per step: exp(-rate * step); 0 keeps it.
-        anneal_every: steps between two moves of it.
-        steps: of training.
-        batch_size: images a step, over all processes.
-        learning_rate: of Adam.
-        decay: keep the learning rate, or let it fall to zero over the second half of the steps.
-        seed: of the weights, the order of the images, and all noise.
-        bfloat16: run the networks in bfloat16.
-        compile: compile the networks first, which takes up to a minute.
+        num_latents: Number N of latent variables in a layer; with "semi-supervised", of coordinates of the
+            Gaussian code.
+        num_categories: Number K of categories of each latent variable; 2 makes them bits. With
+            "semi-supervised", the number of classes.
+        hidden: Widths of the encoder's hidden layers, and of a classifier without channels; none makes it
+            linear.
+        decoder_hidden: Widths of the decoder's hidden layers; none makes it linear.
+        num_layers: Number of stochastic layers of structured prediction.
+        learn_prior: Give the autoencoder a prior of its own instead of the uniform one.
+        channels: Channels of each convolution of the classifier, e.g. "16 32 64"; none makes it a
+            perceptron.
+        labelled_per_class: Number of labelled images of each class; the seed chooses them.
+        alpha: Weight of the classifier's own loss on the labelled images.
+        class_samples: Draws of class and code per image and step; with the estimator "exact", of the code
+            alone.
+        estimator: Gradient estimator. "exact" sums over all codes; with "semi-supervised", over the classes.
+        options: Options for the estimator, e.g. "num_samples 4".
+        temperature: Temperature of the relaxation at the start.
+        final_temperature: Temperature at which annealing stops.
+        anneal_rate: Rate of the annealing per step, as in exp(-rate * step); 0 keeps the temperature.
+        anneal_every: Steps between two changes of the temperature.
+        steps: Number of training steps.
+        batch_size: Images per step, over all processes.
+        learning_rate: Adam's learning rate.
+        decay: Keep the learning rate, or let it fall to zero over the second half of the steps.
+        seed: Seed for the weights, the order of the images, and all noise.
+        bfloat16: Run the networks in bfloat16.
+        compile: Compile the networks first, which takes up to a minute.
     """
 
-    data: Data = "digits"
+    data: str = "digits"
     binarisation: Binarisation = "fixed"
     binarisation_seed: int = FIXED_SEED
     model: ModelName = "autoencoder"
@@ -81,7 +99,7 @@ class Config:
     labelled_per_class: int = 10
     alpha: float = 1.0
     class_samples: int = 1
-    estimator: str = "gumbel_softmax"
+    estimator: EstimatorName = "gumbel_softmax"
     options: dict[str, float] = field(default_factory=dict)
     temperature: float = 1.0
     final_temperature: float = 0.5
@@ -96,21 +114,18 @@ class Config:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(Config).items():
-            choices = get_args(hint) if get_origin(hint) is Literal else ()
-            if choices and getattr(self, name) not in choices:
-                listed = ", ".join(choices)
-                raise ValueError(
-                    f"{name} must be one of {listed}, got {getattr(self, name)!r}"
-                )
-        if self.estimator not in ESTIMATORS:
-            known = ", ".join(ESTIMATORS)
-            raise ValueError(
-                f"estimator must be one of {known}, got {self.estimator!r}"
-            )
+        for name, hint in _hints().items():
+            value = getattr(self, name)
+            if get_origin(hint) is tuple and isinstance(value, list):
+                # As a file has them, and as one would write them.
+                value = tuple(value)
+                object.__setattr__(self, name, value)
+            _check_type(value, name, hint)
+        self._settle()
         for name in ("learning_rate", "temperature", "final_temperature"):
             check_positive(getattr(self, name), name)
         for name in (
+            *("num_latents", "num_categories", "num_layers"),
             *("steps", "batch_size", "anneal_every"),
             *("labelled_per_class", "class_samples"),
         ):
@@ -121,6 +136,17 @@ class Config:
         check_seed(self.binarisation_seed, "binarisation_seed")
         self._check_used()
 
+    def _settle(self) -> None:
+        """Give options their estimator's types, and a file of images a path that holds in every folder."""
+        object.__setattr__(self, "options", _typed(self.estimator, self.options))
+        if self.data in NAMED_DATA:
+            return
+        if Path(self.data).suffix not in (".npy", ".npz"):
+            raise ValueError(
+                f"data must be digits, mnist, or a file .npy or .npz, got {self.data!r}"
+            )
+        object.__setattr__(self, "data", str(Path(self.data).absolute()))
+
     def _check_schedule(self) -> None:
         check_not_negative(self.anneal_rate, "anneal_rate")
         if self.anneal_rate > 0 and self.final_temperature > self.temperature:
@@ -130,7 +156,7 @@ class Config:
             )
 
     def _check_used(self) -> None:
-        """Require that what is set has a use."""
+        """Refuse a setting that this model would ignore."""
         for own in fields(self):
             value = getattr(self, own.name)
             models = _MODELS_OF.get(own.name, (self.model,))
@@ -150,21 +176,66 @@ class Config:
         """Return the configuration in JSON's types, as a file gives it back."""
         return json.loads(json.dumps(asdict(self)))
 
-    def check_continues(self, before: dict[str, Any]) -> None:
+    def check_continues(self, before: "Config") -> None:
         """Require the configuration that a run has had so far; only a longer run is the same run.
+
+        A file of images may have moved: what it holds is compared when it is read.
 
         Raises:
             ValueError: the fields that differ, with both values.
         """
         may_change = {"steps"} if self.decay == "none" else set()
-        now = self.as_json()
+        if not {self.data, before.data} & set(NAMED_DATA):
+            may_change |= {"data"}
         changed = [
-            f"{name} was {before.get(name)!r}, got {now[name]!r}"
-            for name in now
-            if before.get(name) != now[name] and name not in may_change
+            f"{own.name} was {getattr(before, own.name)!r}, got {getattr(self, own.name)!r}"
+            for own in fields(self)
+            if getattr(before, own.name) != getattr(self, own.name)
+            and own.name not in may_change
         ]
         if changed:
             raise ValueError(f"configuration must not change: {'; '.join(changed)}")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a run goes and what it reports; of this the device alone changes its numbers.
+
+    Attributes:
+        output: Folder for the checkpoints, the metrics and TensorBoard's events; made if missing.
+        folder: Folder of the four MNIST files.
+        download: Fetch the MNIST files that the folder lacks.
+        resume: Continue the run in the output folder, with its own settings; of these only the number of
+            steps may be given anew, as long as the learning rate does not decay.
+        log_every: Steps between two lines of metrics.
+        evaluate_every: Steps between two evaluations on validation images.
+        checkpoint_every: Steps between two checkpoints; the end of the run always makes one.
+        tensorboard: Write events for TensorBoard too.
+        device: Device to train on, such as "cpu" or "cuda"; by default cuda where there is one. Another type
+            of device draws other numbers, and a run stays on the type that it began on.
+    """
+
+    output: Path
+    folder: Path | None = None
+    download: bool = False
+    resume: bool = False
+    log_every: int = 10
+    evaluate_every: int = 500
+    checkpoint_every: int = 500
+    tensorboard: bool = False
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("log_every", "evaluate_every", "checkpoint_every"):
+            check_count(getattr(self, name), name, 1)
+
+    def to_remember(self) -> dict[str, Any]:
+        """Return, in JSON's types, what a resumed run need not be told again."""
+        every = ("log_every", "evaluate_every", "checkpoint_every", "tensorboard")
+        remembered = {name: getattr(self, name) for name in every}
+        if self.folder is not None:
+            remembered["folder"] = str(self.folder.absolute())
+        return remembered
 
 
 def check_seed(seed: int, name: str = "seed") -> None:
@@ -174,14 +245,73 @@ def check_seed(seed: int, name: str = "seed") -> None:
         raise ValueError(f"{name} must be below 2**31, got {seed}")
 
 
-def from_json(values: dict[str, Any]) -> Config:
-    """Return the configuration that :meth:`Config.as_json` wrote."""
-    known = {field.name for field in fields(Config)}
-    if set(values) != known:
-        other = ", ".join(sorted(set(values) ^ known))
-        raise ValueError(f"configuration must have this version's fields, got {other}")
-    made: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in values.items()
-    }
-    return Config(**made)
+def from_json(values: Any) -> Config:
+    """Return the configuration that :meth:`Config.as_json` wrote, in this version or an earlier one.
+
+    Raises:
+        ValueError: settings that this version does not know, by name; a value that a setting does not take;
+            something else than settings.
+
+    Examples:
+        >>> from_json({"seed": 3}) == Config(seed=3)
+        True
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"configuration must be settings by name, got {values!r}")
+    unknown = sorted(set(values) - {own.name for own in fields(Config)})
+    if unknown:
+        listed = ", ".join(unknown)
+        raise ValueError(
+            f"configuration must have settings of this version, got {listed}"
+        )
+    return Config(**values)
+
+
+def _typed(estimator: str, options: Mapping[str, float]) -> dict[str, float]:
+    """Return options of the types in the estimator's signature: a command line knows numbers alone."""
+    parameters = inspect.signature(ESTIMATORS[estimator].function).parameters
+    typed: dict[str, float] = {}
+    for name, value in options.items():
+        whole = name in parameters and parameters[name].annotation is int
+        if whole and value != int(value):
+            raise ValueError(f"options must have a whole number as {name}, got {value}")
+        typed[name] = int(value) if whole else value
+    return typed
+
+
+@lru_cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(Config)
+
+
+_KINDS: Mapping[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple[int, ...]: "whole numbers",
+    dict[str, float]: "numbers by name",
+}
+
+
+def _check_type(value: Any, name: str, hint: Any) -> None:
+    """Require a value of the type of its field: files and callers may say anything."""
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            listed = ", ".join(get_args(hint))
+            raise ValueError(f"{name} must be one of {listed}, got {value!r}")
+    elif not _has_type(value, hint):
+        raise ValueError(f"{name} must be {_KINDS[hint]}, got {value!r}")
+
+
+def _has_type(value: Any, hint: Any) -> bool:
+    kind = get_origin(hint) or hint
+    if kind is tuple:
+        return isinstance(value, tuple) and all(_has_type(v, int) for v in value)
+    if kind is dict:
+        return isinstance(value, Mapping) and all(
+            _has_type(k, str) and _has_type(v, float) for k, v in value.items()
+        )
+    if kind in (int, float) and isinstance(value, bool):
+        return False
+    return isinstance(value, int | float if kind is float else kind)

@@ -1,134 +1,116 @@
 """A run on disk: metrics, checkpoints, signals; stopped at any moment and continued as if it never was."""
 
-import json
-import math
 import os
 import signal
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed
-from tqdm import tqdm
 
-from gumbel_tutorial.checks import check_count
-from gumbel_tutorial.vae.data.images import Images, Splits
-from gumbel_tutorial.vae.models.base import LatentModel
+from gumbel_tutorial.vae.data.images import Splits, digest
 from gumbel_tutorial.vae.runs import signals
-from gumbel_tutorial.vae.runs.build import make_model, make_splits, make_trainer
-from gumbel_tutorial.vae.runs.config import Config, from_json
-from gumbel_tutorial.vae.training import checkpoint
-from gumbel_tutorial.vae.training.batches import is_due
-from gumbel_tutorial.vae.training.evaluation import validate
+from gumbel_tutorial.vae.runs.build import make_splits, make_trainer
+from gumbel_tutorial.vae.runs.config import Config, Output
+from gumbel_tutorial.vae.runs.journal import METRICS
+from gumbel_tutorial.vae.runs.keeper import Keeper
+from gumbel_tutorial.vae.runs.lock import held
+from gumbel_tutorial.vae.runs.saved import BEFORE, CHECKPOINT, Saved, latest
 from gumbel_tutorial.vae.training.processes import Processes, joined
-from gumbel_tutorial.vae.training.trainer import Progress, Trainer
-
-CHECKPOINT = "checkpoint.safetensors"
-METRICS = "metrics.jsonl"
+from gumbel_tutorial.vae.training.trainer import Trainer
 
 
-@dataclass(frozen=True)
-class Output:
-    """Where a run goes and what it reports; of this the device alone changes its numbers.
-
-    Attributes:
-        output: folder of the checkpoint, the metrics and TensorBoard's events; made if missing.
-        folder: of the four MNIST files.
-        download: fetch the MNIST files that the folder lacks.
-        resume: continue from the checkpoint in the output folder.
-        log_every: steps between two lines of metrics.
-        evaluate_every: steps between two evaluations on validation images.
-        checkpoint_every: steps between two checkpoints; the end of the run always makes one.
-        tensorboard: write events for TensorBoard too.
-        device: to train on, such as "cpu" or "cuda"; by default cuda where there is one. Another type of
-            device draws other numbers, and a run stays on the type that it began on.
-    """
-
-    output: Path
-    folder: Path | None = None
-    download: bool = False
-    resume: bool = False
-    log_every: int = 10
-    evaluate_every: int = 500
-    checkpoint_every: int = 500
-    tensorboard: bool = False
-    device: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("log_every", "evaluate_every", "checkpoint_every"):
-            check_count(getattr(self, name), name, 1)
-
-
-def train(config: Config, output: Output) -> Trainer:
+def run(config: Config | None, output: Output) -> Trainer:
     """Train as configured, and keep the run on disk.
 
     Started by ``torchrun``, every process takes its share of each batch, and the first one reports.
 
+    Args:
+        config: what is computed; None is what the run that is resumed has computed so far.
+        output: where the run goes.
+
     Returns:
         The trainer at the end.
 
+    Warns:
+        RuntimeWarning: the newest checkpoint is damaged and the one before is used; the number of threads,
+            and so the order of sums, is another than before.
+
     Raises:
-        ~gumbel_tutorial.vae.runs.signals.Stopped: by SIGINT or SIGTERM; the run can be resumed.
-        ~gumbel_tutorial.vae.training.processes.ReportedElsewhere: another process has raised an error.
+        ~gumbel_tutorial.vae.runs.signals.Stopped: by SIGINT, SIGTERM or SIGHUP; the run can be resumed.
+        ~gumbel_tutorial.vae.training.processes.ReportedElsewhere: another process of the run has raised an
+            error before.
         FloatingPointError: the loss is not finite, with the step, the batch and the last good checkpoint.
-        ValueError: an argument is wrong, the configuration changed, or a file is damaged.
+        ValueError: an argument is wrong, the configuration or the images changed, a file is damaged, or
+            another command runs in the folder.
         OSError: the output folder or its disk does not take what has to be written.
     """
     with ExitStack() as stack:
         processes, device = stack.enter_context(joined(output.device))
-        splits = _read_splits(config, output, processes)
+        begun = _resumed(output, processes, stack) if output.resume else None
+        config = _checked(config, begun)
+        splits = read_splits(config, output, processes)
         trainer = make_trainer(config, splits.train, device, processes)
-        _begin(trainer, config, output)
+        about = _about(splits, output, device)
+        if begun is not None:
+            _continue(trainer, begun, config, about)
+        elif processes.rank == 0:
+            output.output.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(output.output, "output"))
+            _clear(output.output)
         caught = stack.enter_context(signals.collected())
-        keeper = _Keeper(trainer, splits.validation.to(device), config, output)
+        validation = splits.validation.to(device)
+        keeper = Keeper(trainer, validation, config, output, about)
         stack.callback(keeper.close)
-        if not output.resume:
+        if begun is None:
             keeper.save()  # so that whatever comes can be resumed
-        try:
-            while trainer.steps_taken < config.steps:
-                keeper.report(trainer.step())
-                stop = processes.any(bool(caught), device)
-                if stop or keeper.is_due(output.checkpoint_every):
-                    keeper.save()
-                if stop and trainer.steps_taken < config.steps:
-                    number = caught[0] if caught else signal.SIGTERM
-                    state = f"after step {trainer.steps_taken}; --resume continues"
-                    raise signals.Stopped(number, state)
-        except FloatingPointError as error:
-            steps = f"{trainer.steps_taken} steps were taken"
-            message = f"{error}; {steps}; {keeper.last_good()}"
-            raise FloatingPointError(message) from None
+        _take_steps(trainer, keeper, caught, device)
     return trainer
 
 
-def load_model(run: Path, device: torch.device) -> tuple[Config, LatentModel, int]:
-    """Return what a run has trained: its configuration, its model and its step.
+def _resumed(output: Output, processes: Processes, stack: ExitStack) -> Saved:
+    """Return what is resumed, in a folder that is held from here on."""
+    if processes.rank == 0 and output.output.is_dir():
+        stack.enter_context(held(output.output, "output"))
+    return latest(output.output)
 
-    Raises:
-        FileNotFoundError: the folder holds no checkpoint.
-        ValueError: the checkpoint is damaged, of another version, or not that of its configuration.
-    """
-    path = run / CHECKPOINT
-    state, values, _ = checkpoint.read(path)
-    config = from_json(values)
-    model = make_model(config)
-    own = {
-        k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")
-    }
+
+def _checked(config: Config | None, begun: Saved | None) -> Config:
+    """Return the configuration, which is that of a resumed run."""
+    if begun is None:
+        if config is None:
+            raise ValueError("config must be given unless a run is resumed, got None")
+        return config
+    if config is None:
+        return begun.config
+    config.check_continues(begun.config)
+    return config
+
+
+def _take_steps(
+    trainer: Trainer, keeper: Keeper, caught: list[int], device: torch.device
+) -> None:
+    steps = keeper.config.steps
     try:
-        model.load_state_dict(own)
-        step = int(state["step"])
-    except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(
-            f"{path} must hold the model of its configuration, got {reason}"
-        ) from error
-    return config, model.to(device), step
+        while trainer.steps_taken < steps:
+            keeper.report(trainer.step())
+            stop = trainer.processes.any(bool(caught), device)
+            if stop or keeper.is_due(keeper.output.checkpoint_every):
+                keeper.save()
+            if stop and trainer.steps_taken < steps:
+                number = caught[0] if caught else signal.SIGTERM
+                state = f"after step {trainer.steps_taken}; --resume continues"
+                raise signals.Stopped(number, state)
+    except FloatingPointError as error:
+        taken = f"{trainer.steps_taken} steps were taken"
+        message = f"{error}; {taken}; {keeper.last_good()}"
+        raise FloatingPointError(message) from None
 
 
-def _read_splits(config: Config, output: Output, processes: Processes) -> Splits:
+def read_splits(config: Config, output: Output, processes: Processes) -> Splits:
     """Read the images; of several processes the first on each machine fetches them for the others."""
     if processes.count == 1:
         return make_splits(config, output.folder, download=output.download)
@@ -139,179 +121,61 @@ def _read_splits(config: Config, output: Output, processes: Processes) -> Splits
     return splits if first else make_splits(config, output.folder, download=False)
 
 
-def _begin(trainer: Trainer, config: Config, output: Output) -> None:
-    """Load the checkpoint that is to be continued, or require that none is in the way."""
-    path = output.output / CHECKPOINT
-    own = trainer.images.pixels.device.type
-    if not output.resume:
-        # Of several processes the one that writes.
-        if trainer.processes.rank == 0:
-            _check_empty(output.output)
-            output.output.mkdir(parents=True, exist_ok=True)
-        return
-    state, before, device = checkpoint.read(path)
-    config.check_continues(before)
-    if device not in ("", own):
+def _about(splits: Splits, output: Output, device: torch.device) -> dict[str, Any]:
+    """Return what a checkpoint says of a run beside its configuration."""
+    return {
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "num_pixels": splits.train.pixels.shape[1],
+        "images": digest([splits.train, splits.validation]),
+        "output": output.to_remember(),
+    }
+
+
+def _continue(
+    trainer: Trainer, begun: Saved, config: Config, about: Mapping[str, Any]
+) -> None:
+    """Load a checkpoint, of the same images and type of device."""
+    device = begun.about.get("device") or about["device"]
+    if device != about["device"]:
         raise ValueError(
-            f"device must be of the type {device} that the run began on, got {own}"
+            f"device must be of the type {device} that the run began on, got {about['device']}"
         )
-    trainer.load(state)
+    if begun.about.get("images", about["images"]) != about["images"]:
+        raise ValueError(
+            f"data must hold the images that the run began with, got others in {config.data}"
+        )
+    trainer.load(begun.state)
     if trainer.steps_taken > config.steps:
         raise ValueError(
             f"steps must be at least the {trainer.steps_taken} already taken, got {config.steps}"
         )
-
-
-def _check_empty(folder: Path) -> None:
-    """Require that no run has written into the folder."""
-    for name in (CHECKPOINT, METRICS):
-        path = folder / name
-        if path.exists() and path.stat().st_size > 0:
-            what = name.partition(".")[0]
-            raise FileExistsError(
-                f"output must hold no {what} yet, or be resumed, got {path}"
-            )
-
-
-class _Keeper:
-    """What a run leaves behind: progress, metrics and checkpoints, of the first process alone."""
-
-    def __init__(
-        self, trainer: Trainer, images: Images, config: Config, output: Output
-    ) -> None:
-        self.trainer, self.images = trainer, images
-        self.config, self.output = config, output
-        self.saved = trainer.steps_taken
-        first = trainer.processes.rank == 0
-        self.journal = (
-            _Journal(output, trainer.steps_taken, config.steps) if first else None
-        )
-        self.bar = tqdm(
-            total=config.steps,
-            initial=trainer.steps_taken,
-            unit="step",
-            # Nobody watches a file, and one bar is enough.
-            disable=None if first else True,
+    threads = begun.about.get("threads", about["threads"])
+    if threads != about["threads"] and trainer.processes.rank == 0:
+        warnings.warn(
+            f"the run had {threads} threads so far and has {about['threads']} now: sums in another order "
+            "may give other last digits",
+            RuntimeWarning,
+            stacklevel=3,
         )
 
-    def is_due(self, every: int) -> bool:
-        """Tell whether something is done after this step; the last one is never left out."""
-        return is_due(self.trainer.steps_taken, every, self.config.steps)
 
-    def report(self, progress: Progress) -> None:
-        self.bar.update()
-        if self.journal is None:
-            return
-        if self.is_due(self.output.log_every):
-            self.journal.write(progress._asdict())
-            self.bar.set_postfix(
-                loss=f"{progress.loss:.2f}",
-                temperature=f"{progress.temperature:.3f}",
-                rate=f"{progress.learning_rate:.2e}",
-            )
-        if self.is_due(self.output.evaluate_every):
-            self.journal.write(self._validate())
+def _clear(folder: Path) -> None:
+    """Require that nothing is lost by beginning in a folder, and remove what a run left that took no step.
 
-    def _validate(self) -> dict[str, Any]:
-        """Return what the model is worth on validation images.
-
-        The noise is its own, so that training does not notice.
-
-        Raises:
-            FloatingPointError: one of them is not finite.
-        """
-        model, step = self.trainer.model, self.trainer.steps_taken
-        device = self.images.pixels.device
-        generator = torch.Generator(device).manual_seed(self.config.seed + step)
-        tau = self.trainer.recipe.temperature(step - 1)
-        found = validate(model, self.images, tau, generator=generator)
-        values = {"validation": found.discrete, "validation_relaxed": found.relaxed}
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"{name} must be finite, got {value} after step {step}"
-                )
-        for name, value in model.metrics(self.images).items():
-            values[f"validation_{name}"] = value
-        return {"step": step, **values}
-
-    def save(self) -> None:
-        state = self.trainer.state()  # of all processes
-        if self.journal is not None:
-            self.journal.sync()
-            path = self.output.output / CHECKPOINT
-            device = self.trainer.images.pixels.device.type
-            checkpoint.write(path, state, self.config.as_json(), device)
-        self.saved = self.trainer.steps_taken
-
-    def last_good(self) -> str:
-        path = self.output.output / CHECKPOINT
-        return f"the last good checkpoint is {path}, of step {self.saved}"
-
-    def close(self) -> None:
-        self.bar.close()
-        if self.journal is not None:
-            self.journal.close()
-
-
-class _Journal:
-    """The metrics: a line of JSON each, and TensorBoard's events when asked."""
-
-    def __init__(self, output: Output, step: int, steps: int) -> None:
-        self.path = output.output / METRICS
-        _keep_until(self.path, step, output, steps)
-        self.file = self.path.open("a")
-        self.events: Any = None
-        if output.tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.events = SummaryWriter(
-                str(output.output / "tensorboard"), purge_step=step + 1
-            )
-
-    def write(self, values: dict[str, Any]) -> None:
-        try:
-            print(json.dumps(values), file=self.file, flush=True)
-        except OSError as error:
-            error.filename = error.filename or str(self.path)
-            raise
-        if self.events is not None:
-            for name, value in values.items():
-                self.events.add_scalar(name, value, values["step"])
-
-    def sync(self) -> None:
-        try:
-            os.fsync(self.file.fileno())
-        except OSError as error:
-            error.filename = error.filename or str(self.path)
-            raise
-
-    def close(self) -> None:
-        # A full disk has said so already.
-        with suppress(OSError):
-            self.file.close()
-        if self.events is not None:
-            self.events.close()
-
-
-def _keep_until(path: Path, step: int, output: Output, steps: int) -> None:
-    """Drop the metrics of steps after the checkpoint, and half a line that a crash left.
-
-    Of the checkpoint's own step what only a shorter run would report is dropped too.
+    That is what a wrong option of the estimator leaves, or a run that ended before it saved a step.
     """
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text(errors="replace").splitlines(keepends=True):
-        try:
-            values = json.loads(line)
-            every = (
-                output.evaluate_every if "validation" in values else output.log_every
+    saved = [folder / name for name in (CHECKPOINT, BEFORE)]
+    metrics = folder / METRICS
+    for path in saved:
+        if path.exists() and (path.stat().st_size > 0) and latest(folder).step > 0:
+            raise FileExistsError(
+                f"output must hold no checkpoint yet, or be resumed, got {path}"
             )
-            known = values["step"] < step
-            last = values["step"] == step and is_due(step, every, steps)
-            if line.endswith("\n") and (known or last):
-                kept.append(line)
-        except (json.JSONDecodeError, KeyError, TypeError):
-            continue
-    checkpoint.write_whole(path, "".join(kept).encode())
+    none = not any(path.exists() for path in saved)
+    if none and metrics.exists() and metrics.stat().st_size > 0:
+        raise FileExistsError(
+            f"output must hold no metrics yet, or be resumed, got {metrics}"
+        )
+    for path in (*saved, metrics):
+        path.unlink(missing_ok=True)

@@ -1,9 +1,16 @@
-"""SIGINT and SIGTERM as a wish to stop at the next good moment."""
+"""Signals that ask a run to stop: it finishes the step, saves, and says so."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+# The last says that the terminal has closed; not every system has it.
+_SIGNALS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)
+]
 
 
 class Stopped(Exception):
@@ -30,9 +37,29 @@ def collected() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         caught.append(number)
 
-    before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled_by(note):
         yield caught
+
+
+@contextmanager
+def raised(state: str) -> Iterator[None]:
+    """Raise :class:`Stopped` where such a signal arrives, for work that may be dropped at any moment."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        raise Stopped(number, state)
+
+    with _handled_by(stop):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: "signal._HANDLER") -> Iterator[None]:
+    # What is ignored stays so: nohup asks for that.
+    numbers = [n for n in _SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

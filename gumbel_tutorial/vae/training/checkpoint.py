@@ -15,21 +15,37 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 
+class Damaged(ValueError):
+    """A file that is no sound checkpoint."""
+
+
 class Checkpoint(NamedTuple):
-    """The state of a run, its configuration, and the type of its device; "" where the file does not say."""
+    """The state of a run, its configuration, and what else is known of it, by name.
+
+    The configuration is as the file has it, whatever that is.
+    """
 
     state: dict[str, torch.Tensor]
-    config: dict[str, Any]
-    device: str
+    config: Any
+    about: dict[str, Any]
 
 
 def write(
     path: Path,
     state: Mapping[str, torch.Tensor],
     config: Mapping[str, Any],
-    device: str = "",
+    about: Mapping[str, Any] | None = None,
+    *,
+    before: Path | None = None,
 ) -> None:
     """Write a checkpoint beside its place, then move it there: the one before stays until that moment.
+
+    Args:
+        path: its place.
+        state: tensors by name.
+        config: the configuration of the run.
+        about: what else is to be known of the run, in JSON's types.
+        before: where the checkpoint goes that has been in its place; None drops it.
 
     Raises:
         FloatingPointError: a tensor of the state is not finite; nothing is written.
@@ -37,11 +53,11 @@ def write(
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     _check_finite(tensors)
-    text = json.dumps(config)
-    metadata = {"config": text, "digest": _digest(tensors, text + device)}
-    if device:
-        metadata["device"] = device
-    write_whole(path, save(tensors, metadata))
+    text, more = json.dumps(config), json.dumps(about) if about else ""
+    metadata = {"config": text, "digest": _digest(tensors, text + more)}
+    if more:
+        metadata["about"] = more
+    write_whole(path, save(tensors, metadata), before)
 
 
 def read(path: Path) -> Checkpoint:
@@ -49,32 +65,40 @@ def read(path: Path) -> Checkpoint:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: it is damaged, or no checkpoint.
+        OSError: it cannot be read.
+        Damaged: it is no sound checkpoint.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; it holds the state of a run")
+    path.open(
+        "rb"
+    ).close()  # says why where it cannot be read, which safetensors does not
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         text, digest = metadata["config"], metadata["digest"]
-        device = metadata.get("device", "")
-        config = json.loads(text)
+        config, more = json.loads(text), metadata.get("about", "")
+        about = json.loads(more) if more else {}
+        # Before there was more to say, the type of the device stood alone.
+        if "device" in metadata:
+            more = metadata["device"]
+            about = {"device": more}
     except (SafetensorError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} must be a checkpoint, got {error}") from error
-    if digest != _digest(tensors, text + device):
-        raise ValueError(f"{path} must be undamaged, got content of another digest")
-    return Checkpoint(tensors, config, device)
+        raise Damaged(f"{path} must be a checkpoint, got {error}") from error
+    if digest != _digest(tensors, text + more):
+        raise Damaged(f"{path} must be undamaged, got content of another digest")
+    return Checkpoint(tensors, config, about)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Put bytes on disk under a name of their own, and then under ``path``."""
+def write_whole(path: Path, content: bytes, before: Path | None = None) -> None:
+    """Put bytes on disk under a name of their own, then under ``path``, whose file goes ``before``."""
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if before is not None and path.exists():
+            path.replace(before)
         part.replace(path)
     except OSError as error:
         # A full disk says so without saying where.

@@ -25,7 +25,7 @@ def test_the_pixels_drawn_once_have_a_seed_that_a_run_records(binarisation):
         assert torch.equal(first.pixels, second.pixels) == same
     message = "configuration must not change: binarisation_seed was 2008, got 3"
     with pytest.raises(ValueError, match=message):
-        other.check_continues(one.as_json())
+        other.check_continues(one)
 
 
 # The compiler meets deprecated parts of torch, and gradients of tensors that are no leaves.

@@ -1,8 +1,13 @@
-"""What a configuration refuses."""
+"""A configuration: what it refuses, and that files of other versions keep their meaning."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import pytest
 
-from gumbel_tutorial.vae.runs.config import Config
+from gumbel_tutorial.vae.runs import config as module
+from gumbel_tutorial.vae.runs.config import Config, Output, from_json
 
 
 @pytest.mark.parametrize(
@@ -36,9 +41,21 @@ from gumbel_tutorial.vae.runs.config import Config
             "model must be one of autoencoder, .*, semi-supervised, got 'semi_sup",
         ),
         ({"decay": "first-half"}, "decay must be one of none, second-half, got 'fi"),
+        ({"num_latents": "4"}, "num_latents must be a whole number, got '4'"),
+        ({"num_latents": None}, "num_latents must be a whole number, got None"),
+        ({"num_latents": True}, "num_latents must be a whole number, got True"),
+        ({"num_latents": 0}, "num_latents must be a whole number of at least 1, got 0"),
+        ({"hidden": 3}, "hidden must be whole numbers, got 3"),
+        ({"hidden": (3.0,)}, "hidden must be whole numbers, got"),
+        ({"alpha": "1"}, "alpha must be a number, got '1'"),
+        ({"bfloat16": 1}, "bfloat16 must be true or false, got 1"),
+        ({"options": {"num_samples": "2"}}, "options must be numbers by name, got"),
+        ({"data": 3}, "data must be a text, got 3"),
+        ({"data": "cifar"}, "data must be digits, mnist, or a file .npy or .npz, got"),
+        ({"estimator": "x"}, "estimator must be one of exact, .*, got 'x'"),
         (
-            {"model": "semi-supervised", "num_categories": 3},
-            "num_categories must be 10 with model semi-supervised, got 3",
+            {"estimator": "rloo", "options": {"num_samples": 2.5}},
+            "options must have a whole number as num_samples, got 2.5",
         ),
         (
             {"model": "semi-supervised", "labelled_per_class": 0},
@@ -57,3 +74,86 @@ def test_settings_without_a_meaning_are_refused(settings, message):
 
 def test_a_temperature_that_stays_may_lie_anywhere():
     assert Config(anneal_rate=0.0, temperature=0.1).temperature == 0.1
+
+
+def test_a_configuration_is_what_its_file_says():
+    made = Config(
+        model="semi-supervised",
+        hidden=(3, 4),
+        estimator="rloo",
+        options={"num_samples": 4},
+        data="own.npz",
+    )
+    assert from_json(json.loads(json.dumps(made.as_json()))) == made
+
+
+@pytest.mark.parametrize("name", [own.name for own in fields(Config)])
+def test_a_setting_that_a_file_lacks_means_its_default(name):
+    values = Config(seed=3).as_json()
+    del values[name]
+    assert from_json(values) == (Config() if name == "seed" else Config(seed=3))
+
+
+def test_a_new_setting_leaves_old_files_what_they_were(monkeypatch):
+    @dataclass(frozen=True)
+    class Later(Config):
+        weight_decay: float = 0.0
+
+    old = Config(seed=3).as_json()
+    monkeypatch.setattr(module, "Config", Later)
+    module._hints.cache_clear()
+    found = from_json(old)
+    assert found == Later(seed=3)
+    found.check_continues(from_json(found.as_json()))
+    with pytest.raises(ValueError, match="weight_decay was 0.0, got 0.1"):
+        Later(seed=3, weight_decay=0.1).check_continues(found)
+    monkeypatch.undo()
+    module._hints.cache_clear()
+    with pytest.raises(ValueError, match="settings of this version, got weight_decay"):
+        from_json(found.as_json())
+
+
+@pytest.mark.parametrize("wrong", [None, [], 3, "digits", [["seed", 3]]])
+def test_something_else_than_settings_is_refused(wrong):
+    with pytest.raises(ValueError, match="configuration must be settings by name, got"):
+        from_json(wrong)
+
+
+def test_options_have_the_types_of_the_estimator():
+    whole = Config(estimator="rloo", options={"num_samples": 2.0}).options
+    assert whole == {"num_samples": 2}
+    assert type(whole["num_samples"]) is int
+    # A number that may be broken stays one.
+    gap = Config(estimator="gapped_straight_through", options={"gap": 1.0}).options
+    assert type(gap["gap"]) is float
+
+
+def test_only_a_longer_run_is_the_same_run():
+    before = Config(seed=1)
+    Config(seed=1, steps=9_000).check_continues(before)
+    with pytest.raises(ValueError, match="change: num_latents was 20, got 3; seed was"):
+        Config(num_latents=3).check_continues(before)
+    decays = {"decay": "second-half"}
+    with pytest.raises(ValueError, match="steps was 5000, got 9000"):
+        Config(**decays, steps=9_000).check_continues(Config(**decays))
+    with pytest.raises(ValueError, match="data was 'digits', got '.*own.npy'"):
+        Config(seed=1, data="own.npy").check_continues(before)
+
+
+def test_a_file_of_images_is_known_by_a_path_that_holds_everywhere(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert Config(data="own.npy").data == str(tmp_path / "own.npy")
+
+
+def test_an_output_remembers_its_folders_and_how_often_it_reports(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    said = Output(Path("run"), folder=Path("mnist"), log_every=7).to_remember()
+    assert said["folder"] == str(tmp_path / "mnist")
+    assert said["log_every"] == 7
+    assert "folder" not in Output(Path("run")).to_remember()
+    with pytest.raises(ValueError, match="log_every must be a whole number of at lea"):
+        Output(Path("run"), log_every=0)

@@ -1,10 +1,13 @@
 """Checkpoints: whole or not at all, sound or refused, and never run as code."""
 
 import errno
+import hashlib
+import json
 import os
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from gumbel_tutorial.vae.training import checkpoint
 
@@ -73,7 +76,7 @@ def test_code_in_a_checkpoint_is_not_run(path, tmp_path):
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="checkpoint.safetensors is missing"):
+    with pytest.raises(FileNotFoundError, match="No such file.*checkpoint.safetensors"):
         checkpoint.read(tmp_path / "checkpoint.safetensors")
 
 
@@ -98,10 +101,31 @@ def test_a_state_that_is_not_finite_is_not_written(path):
     assert path.read_bytes() == before
 
 
-def test_the_device_is_kept_and_may_be_unknown(path):
-    assert checkpoint.read(path).device == ""
-    checkpoint.write(path, STATE, CONFIG, "cuda")
-    assert checkpoint.read(path).device == "cuda"
+def test_what_else_is_known_is_kept_and_under_the_digest(path):
+    assert checkpoint.read(path).about == {}
+    checkpoint.write(path, STATE, CONFIG, {"device": "cuda", "threads": 2})
+    assert checkpoint.read(path).about == {"device": "cuda", "threads": 2}
     path.write_bytes(path.read_bytes().replace(b"cuda", b"cudo"))
-    with pytest.raises(ValueError, match="must be undamaged"):
+    with pytest.raises(checkpoint.Damaged, match="must be undamaged"):
         checkpoint.read(path)
+
+
+def test_a_checkpoint_of_an_earlier_version_says_its_device(path):
+    text = json.dumps(CONFIG)
+    # The digest was of the tensors, the configuration and the device; here of a file of one byte.
+    state = {"x": torch.tensor([7], dtype=torch.uint8)}
+    content = f"{text}cudax torch.uint8 (1,)".encode() + bytes([7])
+    digest = hashlib.sha256(content).hexdigest()
+    said = {"config": text, "digest": digest, "device": "cuda"}
+    path.write_bytes(save(state, said))
+    assert checkpoint.read(path).about == {"device": "cuda"}
+
+
+def test_the_checkpoint_before_is_kept_where_that_is_asked(path):
+    first, before = path.read_bytes(), path.with_name("before.safetensors")
+    later = {**STATE, "step": torch.tensor(8)}
+    checkpoint.write(path, later, CONFIG, before=before)
+    assert before.read_bytes() == first
+    assert checkpoint.read(path).state["step"] == 8
+    checkpoint.write(before.with_name("new.safetensors"), STATE, CONFIG, before=path)
+    assert checkpoint.read(path).state["step"] == 8  # of a new one there is none
