@@ -6,7 +6,15 @@ and order of arguments where torch has the law. Beyond torch's contract, ``sampl
 parameters and values are read and refused; in compiled code they never are, and the first ``torch.compile``
 of a process turns off what None stands for.
 
-They are sites of a Pyro model as they stand, if Pyro is imported before they are made.
+They are sites of a Pyro model as they stand: the first law that is made after Pyro was imported makes all
+known to it.
+
+Examples:
+    >>> import torch
+    >>> law = RelaxedOneHotCategorical(0.5, logits=torch.tensor([[0.5, -1.0, 0.2]]))
+    >>> draws = law.rsample((100,), generator=torch.Generator().manual_seed(0))
+    >>> draws.shape, law.log_prob(draws).shape
+    (torch.Size([100, 1, 3]), torch.Size([100, 1]))
 """
 
 from gumbel_tutorial.distributions.gumbel import Gumbel

@@ -41,6 +41,9 @@ def test_a_temperature_enlarges_the_batch(logits):
     ours = gt.ExpRelaxedCategorical(torch.ones(4, 1, 1), logits=logits)
     assert ours.batch_shape == (4, 3)
     assert ours.expand((2, 4, 3)).sample().shape == (2, 4, 3, 10)
+    weights = gt.ExpRelaxedCategorical(torch.ones(4, 1, 1), logits.exp())
+    for law, batch in ((weights, (4, 3)), (weights.expand((2, 4, 3)), (2, 4, 3))):
+        assert law.probs.shape == law.logits.shape == (*batch, 10)
 
 
 def test_a_temperature_per_category_is_refused_not_broadcast(logits):
