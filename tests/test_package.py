@@ -4,11 +4,15 @@ Which module may import which is said in pyproject.toml, and `make lint` holds i
 """
 
 import ast
+import importlib
+import pkgutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
+from mypy import api as mypy_api
 
 import gumbel_tutorial
 
@@ -32,12 +36,126 @@ print([name for name in ("torch", "matplotlib", "scipy", "sklearn") if name in s
     assert result.stdout.strip() == "[]"
 
 
-def test_every_public_name_loads():
+def test_without_torch_the_numpy_half_is_there_and_the_rest_says_what_to_install():
+    # One process for all: neither torch nor the metadata of an installed package.
+    script = """
+import sys
+from importlib import metadata
+sys.modules["torch"] = None
+def absent(name):
+    raise metadata.PackageNotFoundError(name)
+metadata.version = absent
+from gumbel_tutorial import *
+import gumbel_tutorial as gt
+import numpy as np
+relax(np.zeros(3), noise.gumbel(3, generator=np.random.default_rng()), 1.0)
+print(gt.__version__, "gumbel_softmax" in dir(), "nn" in dir())
+for name in ("gumbel_softmax", "estimators", "vae"):
+    try:
+        getattr(gt, name)
+    except ModuleNotFoundError as error:
+        print(error)
+try:
+    from gumbel_tutorial.nn import gumbel_softmax
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines() == [
+        "0+unknown False False",
+        "gumbel_softmax needs torch: install gumbel-tutorial[torch]",
+        "estimators needs torch: install gumbel-tutorial[torch]",
+        "vae needs torch: install gumbel-tutorial[vae]",
+        "gumbel_tutorial.nn needs torch: install gumbel-tutorial[torch]",
+    ]
+
+
+def test_every_public_name_loads_and_is_what_its_module_calls_so():
     for name in gumbel_tutorial.__all__:
-        assert getattr(gumbel_tutorial, name).__name__ == f"gumbel_tutorial.{name}"
+        value = getattr(gumbel_tutorial, name)
+        if isinstance(value, types.ModuleType):
+            assert value.__name__ == f"gumbel_tutorial.{name}"
+        else:
+            assert callable(value)
+            assert value is getattr(sys.modules[value.__module__], name)
     assert set(gumbel_tutorial.__all__) <= set(dir(gumbel_tutorial))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         gumbel_tutorial.nothing  # noqa: B018
+
+
+def test_the_stub_names_what_is_offered_and_where_it_comes_from():
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
+    homes = {
+        alias.asname: f"{node.module}.{alias.name}"
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert sorted(homes) == sorted(gumbel_tutorial.__all__)
+    for name, home in homes.items():
+        module, _, attribute = home.rpartition(".")
+        if module != "gumbel_tutorial":
+            found = getattr(importlib.import_module(module), attribute)
+            assert found is getattr(gumbel_tutorial, name)
+
+
+def test_a_module_without_its_name_in_the_face_is_found():
+    public = {path.stem for path in PACKAGE.glob("*.py")} | {
+        path.parent.name for path in PACKAGE.glob("*/__init__.py")
+    }
+    assert public - {"__init__"} <= set(gumbel_tutorial.__all__)
+
+
+@pytest.mark.slow  # mypy reads all that the stub names
+def test_a_typo_on_the_package_is_an_error_to_mypy(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import gumbel_tutorial as gt\n"
+        "import torch\n"
+        "sample: torch.Tensor = gt.gumbel_softmax(torch.zeros(3))\n"
+        "gt.typo\n"
+    )
+    report, _, _ = mypy_api.run(
+        ["--follow-imports=silent", "--ignore-missing-imports", str(program)]
+    )
+    errors = [line for line in report.splitlines() if ": error:" in line]
+    assert len(errors) == 1
+    assert 'program.py:4: error: Module has no attribute "typo"' in errors[0]
+
+
+def hidden_names(package):
+    """Return the public functions and classes of a package or module that a module of the same name hides."""
+    submodules = {info.name for info in pkgutil.iter_modules(package.__path__)}
+    return [
+        f"{package.__name__}.{name}"
+        for name in submodules
+        if callable(
+            getattr(importlib.import_module(f"{package.__name__}.{name}"), name, None)
+        )
+        or (
+            name in vars(package)
+            and not isinstance(vars(package)[name], types.ModuleType)
+        )
+    ]
+
+
+def test_no_module_hides_a_function_of_its_name():
+    packages = [gumbel_tutorial] + [
+        importlib.import_module(info.name)
+        for info in pkgutil.walk_packages(gumbel_tutorial.__path__, "gumbel_tutorial.")
+        if info.ispkg
+    ]
+    assert [name for package in packages for name in hidden_names(package)] == []
+
+
+def test_a_hidden_function_is_found(tmp_path, monkeypatch):
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "__init__.py").write_text("from room.draw import draw\n")
+    (tmp_path / "room" / "draw.py").write_text("def draw():\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert hidden_names(importlib.import_module("room")) == ["room.draw"]
 
 
 def test_the_package_is_typed():
