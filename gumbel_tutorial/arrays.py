@@ -209,10 +209,12 @@ def constant_like(value: float, array: Array, dtype: Any = None) -> Array:
     dtype = array.dtype if dtype is None else dtype
     if is_torch(array):
         return array.new_full((), value, dtype=dtype)
-    xp = namespace(array=array)
-    if is_jax(array):  # a traced array has no device
-        return xp.asarray(value, dtype=dtype)
-    return xp.asarray(value, dtype=dtype, device=array_api_compat.device(array))
+    return namespace(array=array).asarray(value, dtype=dtype, **_on_device_of(array))
+
+
+def _on_device_of(array: Array) -> dict[str, Any]:
+    """Return the device of an array as an argument; JAX, where a traced array has none, needs none."""
+    return {} if is_jax(array) else {"device": array.device}
 
 
 def stop_gradient(array: Array) -> Array:
@@ -358,8 +360,7 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
     xp = namespace(index=index)
     # A narrow dtype of the index may be too small for the categories.
     index = to_index(index)
-    device = {} if is_jax(index) else {"device": index.device}
-    categories = xp.arange(num_categories, dtype=index.dtype, **device)
+    categories = xp.arange(num_categories, dtype=index.dtype, **_on_device_of(index))
     hits = xp.expand_dims(index, axis=-1) == categories
     return xp.astype(hits, xp.empty(0).dtype if dtype is None else dtype)
 
@@ -372,6 +373,22 @@ def top_k(values: Array, k: int) -> Array:
         return sys.modules["jax"].lax.top_k(values, k)[1]
     xp = namespace(values=values)
     return xp.argsort(values, axis=-1, descending=True)[..., :k]
+
+
+def running_sum(values: Array) -> Array:
+    """Return the sums of all entries up to each, along the last axis."""
+    if is_torch(values):
+        return values.cumsum(-1)
+    return namespace(values=values).cumulative_sum(values, axis=-1)
+
+
+def searchsorted(ordered: Array, values: Array, *, right: bool) -> Array:
+    """Return how many of some ordered numbers are below each value, or not above it if ``right``."""
+    if is_torch(values):
+        search = sys.modules["torch"].searchsorted
+        return search(ordered, values.contiguous(), right=right)
+    side = "right" if right else "left"
+    return to_index(namespace(values=values).searchsorted(ordered, values, side=side))
 
 
 def log_gamma(values: Array) -> Array:

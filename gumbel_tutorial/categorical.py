@@ -17,6 +17,8 @@ from gumbel_tutorial.arrays import (
     log_softmax,
     namespace,
     quiet,
+    running_sum,
+    searchsorted,
     softmax,
     to_index,
     to_widest,
@@ -241,12 +243,12 @@ def inverse_cdf_sample(logits: Array, uniform: Array) -> Array:
     check_logits(logits)
     check_open_unit_interval(uniform, "uniform")
     check_batch(uniform, "uniform", logits)
-    running = xp.cumulative_sum(softmax(to_widest(logits)), axis=-1)
+    running = running_sum(softmax(to_widest(logits)))
     total = running[..., -1]
     target = to_widest(uniform) * total
     if logits.ndim == 1:
-        index = xp.searchsorted(running, xp.reshape(target, (-1,)), side="right")
-        index = to_index(xp.reshape(index, target.shape))
+        index = searchsorted(running, xp.reshape(target, (-1,)), right=True)
+        index = xp.reshape(index, target.shape)
     else:
         index = xp.sum(to_index(running <= target[..., None]), axis=-1)
     # Rounding may lift the target to the total, which no category passes: the last open one has it.
@@ -298,18 +300,18 @@ def alias_table(logits: Array) -> AliasTable:
     num_categories = logits.shape[0]
     mass = softmax(to_widest(logits)) * num_categories
     zero = xp.zeros_like(mass)
-    lacking = xp.cumulative_sum(xp.where(mass < 1, 1 - mass, zero))
-    spare = xp.cumulative_sum(xp.where(mass > 1, mass - 1, zero))
-    own = xp.cumulative_sum(to_index(xp.ones_like(mass))) - 1
+    lacking = running_sum(xp.where(mass < 1, 1 - mass, zero))
+    spare = running_sum(xp.where(mass > 1, mass - 1, zero))
+    own = running_sum(to_index(xp.ones_like(mass))) - 1
 
     # A light category asks the first heavy one that has not given all before.
     before = xp.where(own == 0, zero, xp.roll(lacking, 1))
-    last = xp.searchsorted(spare, spare[-1:], side="left")
-    donor = xp.minimum(xp.searchsorted(spare, before, side="right"), last)
+    last = searchsorted(spare, spare[-1:], right=False)
+    donor = xp.minimum(searchsorted(spare, before, right=True), last)
 
     # A heavy one gives until what the light ones lack has reached its spare mass, and asks the next.
-    crossing = xp.searchsorted(lacking, spare, side="left")
-    heir = xp.searchsorted(spare, spare, side="right")
+    crossing = searchsorted(lacking, spare, right=False)
+    heir = searchsorted(spare, spare, right=True)
     # What is too little to lift the running sum was not there to give.
     gives = spare > xp.where(own == 0, zero, xp.roll(spare, 1))
     asks = gives & (crossing < num_categories) & (heir < num_categories)
@@ -317,7 +319,7 @@ def alias_table(logits: Array) -> AliasTable:
     rest = xp.where(asks, 1 + spare - crossed, xp.ones_like(mass))
     return AliasTable(
         xp.where(mass < 1, mass, rest),
-        xp.where(mass < 1, to_index(donor), xp.where(asks, to_index(heir), own)),
+        xp.where(mass < 1, donor, xp.where(asks, heir, own)),
     )
 
 

@@ -1,11 +1,13 @@
 """The array library of an argument, and the operations that differ between libraries."""
 
+import types
+
 import numpy as np
 import pytest
 import scipy.special
 import torch
 
-from gumbel_tutorial import arrays
+from gumbel_tutorial import arrays, gumbel_max, noise
 
 
 def test_namespace_follows_the_arrays_and_not_the_numbers():
@@ -23,12 +25,49 @@ def test_namespace_refuses_a_mixture():
         arrays.namespace(logits=np.zeros(2), noise=torch.zeros(2))
 
 
-@pytest.mark.parametrize("value", [[0.0], "text", None, object()])
-def test_namespace_refuses_what_is_no_array(value):
-    with pytest.raises(
-        TypeError, match="logits must be an array of NumPy, torch or JAX, got"
-    ):
+class Lazy:
+    """An array of a library that is not known, though it keeps to the standard."""
+
+    def __array_namespace__(self, api_version=None):
+        return types.ModuleType("lazy")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ([0.0], "list"),
+        ("text", "str"),
+        (None, "NoneType"),
+        (Lazy(), "Lazy"),
+        (np.ma.array([0.0]), "numpy MaskedArray"),
+        (np.zeros((1, 1)).view(np.matrix), "numpy matrix"),
+    ],
+)
+def test_namespace_refuses_what_is_no_array(value, kind):
+    message = (
+        f"logits must be an array of NumPy, torch or JAX, got .*{kind.split()[-1]}$"
+    )
+    with pytest.raises(TypeError, match=message):
         arrays.namespace(logits=value)
+    with pytest.raises(TypeError, match=message):
+        gumbel_max.argmax_sample(logits=value, noise=value)
+
+
+@pytest.mark.parametrize("layout", ["sparse_coo", "sparse_csr", "nested"])
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+@pytest.mark.filterwarnings("ignore:The PyTorch API")
+def test_tensors_that_are_not_dense_are_refused_in_one_line(layout):
+    dense = torch.eye(2)
+    tensor = (
+        torch.nested.nested_tensor([dense, dense[:1]])
+        if layout == "nested"
+        else dense.to_sparse(layout=getattr(torch, layout))
+    )
+    for call in (gumbel_max.argmax_sample, lambda x, _: noise.gumbel_like(x)):
+        with pytest.raises(
+            TypeError, match=f"must be a dense tensor, got layout .*{layout}"
+        ):
+            call(tensor, dense)
 
 
 def test_softmax_family_agrees_with_scipy(to_array, rng):
@@ -103,3 +142,38 @@ def test_widen_raises_half_precision_alone(dtype):
     half = torch.zeros(2, dtype=getattr(torch, dtype))
     assert arrays.widen(half).dtype == torch.float32
     assert arrays.widen(torch.zeros(2, dtype=torch.float64)).dtype == torch.float64
+
+
+def test_finite_or_zero_leaves_no_derivative_where_it_put_zero(to_array):
+    values = to_array([1.5, -np.inf, np.inf, np.nan])
+    assert arrays.finite_or_zero(values).tolist() == [1.5, 0, 0, 0]
+    leaf = torch.tensor([1.5, -np.inf], requires_grad=True)
+    (arrays.finite_or_zero(leaf) * torch.tensor([2.0, np.inf])).sum().backward()
+    assert leaf.grad[0] == 2
+    learned = torch.tensor([1.0, 1.0], requires_grad=True)
+    (learned * arrays.finite_or_zero(torch.tensor([1.5, -np.inf]))).sum().backward()
+    assert learned.grad.tolist() == [1.5, 0.0]
+
+
+def test_a_device_without_float64_has_float32_as_its_widest(monkeypatch):
+    assert arrays.to_widest(torch.zeros(2)).dtype == torch.float64
+    monkeypatch.setattr(arrays, "has_float64", lambda _: False)
+    assert arrays.to_widest(torch.zeros(2)).dtype == torch.float32
+
+
+def test_only_apples_gpus_have_no_float64():
+    assert not arrays.has_float64(torch.device("mps"))
+    assert all(arrays.has_float64(torch.device(kind)) for kind in ("cpu", "cuda"))
+
+
+def test_the_shifted_softmax_family_is_the_plain_one(to_array, rng):
+    for size in (3, 40):  # below and above the width from which torch's own is taken
+        logits = to_array(rng.standard_normal((5, size)))
+        below = arrays.below_largest(logits)
+        for function in (arrays.softmax, arrays.log_softmax):
+            np.testing.assert_allclose(
+                np.asarray(function(below, shifted=True)),
+                np.asarray(function(logits)),
+                rtol=1e-12,
+                atol=2.0**-51,
+            )

@@ -506,6 +506,62 @@ def test_the_density_in_log_space_names_its_own_argument(to_array):
         concrete.log_density_in_log_space(x + np.log(3), logits, 1.0)
 
 
+def test_a_number_of_numpy_is_a_temperature_of_every_library(drawn):
+    logits, draws = drawn
+    for number in (np.float32(0.5), np.float64(0.5), np.int64(1)):
+        expected = concrete.relax(logits, draws, float(number))
+        np.testing.assert_array_equal(
+            np.asarray(concrete.relax(logits, draws, number)), np.asarray(expected)
+        )
+        with pytest.raises(ValueError, match="temperature must be positive, got -"):
+            concrete.relax(logits, draws, -number)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_sample_of_half_precision_logits_has_their_dtype(dtype, torch_generator):
+    logits = torch.randn(5, 4, generator=torch_generator).to(getattr(torch, dtype))
+    draws = noise.gumbel_like(logits, generator=torch_generator)
+    for function in (concrete.relax, concrete.log_relax):
+        exact = function(logits.float(), draws, 0.5)
+        assert torch.equal(function(logits, draws, 0.5), exact.to(logits.dtype))
+
+
+def test_right_results_are_no_cause_for_a_warning():
+    logits = np.array([[3e38, -3e38, 0.0], [0.0, -np.inf, -800.0]], dtype=np.float32)
+    draws = np.zeros((2, 3), np.float32)
+    tau = np.full((2, 1), 1e-30, np.float32)
+    with np.errstate(all="raise", under="ignore"):
+        for temperature in (1.0, 1e-37, tau):
+            relaxed = concrete.relax(logits, draws, temperature)
+            np.testing.assert_array_equal(relaxed, [[1, 0, 0], [1, 0, 0]])
+            log_relaxed = concrete.log_relax(logits, draws, temperature)
+            assert (log_relaxed[:, 0] == 0).all()
+            assert not np.isnan(log_relaxed).any()
+        assert (concrete.binary_relax(draws + 3e38, draws, 1e-30) == 1).all()
+        index = gumbel_max.argmax_sample(logits, draws)
+        assert (index == 0).all()
+        given = gumbel_max.noise_given_index(logits, index, draws)
+        assert not np.isnan(given).any()
+        assert gumbel_max.top_k_sample(logits, draws, 2).tolist() == [[0, 2], [0, 2]]
+        order = np.array([[2, 0], [2, 1]])
+        assert not np.isnan(gumbel_max.top_k_log_prob(logits, order)).any()
+
+
+def test_soften_is_a_relaxation_without_noise(drawn):
+    logits, draws = drawn
+    for ours, relax in (
+        (concrete.soften, concrete.relax),
+        (concrete.log_soften, concrete.log_relax),
+    ):
+        np.testing.assert_allclose(
+            np.asarray(ours(logits, 0.7)),
+            np.asarray(relax(logits, 0 * draws, 0.7)),
+            rtol=1e-12,
+        )
+    scaled = np.asarray(concrete.scale(logits, 1e-300))
+    assert (scaled.max(-1) == 0).all()
+
+
 def test_a_temperature_from_a_numpy_grid_goes_with_torch():
     logits, noise = torch.zeros(3), torch.tensor([0.0, 1.0, 2.0])
     for temperature in np.geomspace(0.1, 1.0, 3):
