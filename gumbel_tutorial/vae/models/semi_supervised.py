@@ -172,7 +172,10 @@ class SemiSupervisedVAE(LatentModel):
         """
         logits = self.classify(images)
         losses = self.labelled_loss(images, None, noise).movedim(0, -1)
-        expected = (logits.softmax(-1) * losses).sum(-1)
+        # Put in at the end: a probability that rounds to 0 would make it 0 * inf.
+        infinite = losses == torch.inf
+        weighted = logits.softmax(-1) * losses.masked_fill(infinite, 0.0)
+        expected = weighted.sum(-1).masked_fill(infinite.any(-1), torch.inf)
         return expected - categorical.entropy(logits)
 
     def unlabelled_loss(

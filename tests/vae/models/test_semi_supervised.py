@@ -90,6 +90,35 @@ def test_the_marginal_loss_is_the_sum_over_classes_less_the_entropy(model, image
     torch.testing.assert_close(model.marginal_loss(images, noise), expected)
 
 
+def test_a_class_that_cannot_be_makes_the_sum_infinite_also_where_its_share_rounds_to_zero(
+    model, images
+):
+    noise, share = (
+        torch.zeros(4, 1).double(),
+        torch.tensor([0.0, -2000.0, 0.0]).double(),
+    )
+    with torch.no_grad():
+        model.classifier[-1].weight.zero_()
+        model.classifier[-1].bias.copy_(share)
+    expected = model.marginal_loss(images, noise)
+    assert expected.isfinite().all()
+    decode = model.decoder.forward
+
+    def certain(latents, classes):
+        # With the second class the second pixel is white for sure.
+        pixels = decode(latents, classes)
+        sure = torch.zeros_like(pixels)
+        sure[1, ..., 1] = torch.inf
+        return pixels + sure
+
+    model.decoder.forward = certain
+    found = model.marginal_loss(images, noise)
+    white = images[:, 1] == 1
+    assert 0 < white.sum() < 4
+    assert (found[~white] == torch.inf).all()
+    torch.testing.assert_close(found[white], expected[white])
+
+
 def test_one_draw_has_the_mean_of_the_sum_over_classes(model, images):
     noise = torch.randn(4, 1).double()
     mean = mean_over_draws(model.unlabelled_loss, model, images, noise)
