@@ -14,6 +14,7 @@ from gumbel_tutorial.arrays import (
     cast,
     common_dtype,
     finite_or_zero,
+    is_number,
     log_softmax,
     namespace,
     quiet,
@@ -175,14 +176,15 @@ def kl(logits: Array, other_logits: Array) -> Array:
 
 
 @quiet
-def divergence(log_probs: Array, other_log_probs: Array) -> Array:
-    r"""Return :func:`kl` of laws by their $\log\pi$ and $\log\rho$; nothing is checked."""
+def divergence(log_probs: Array, other_log_probs: Array | float) -> Array:
+    r"""Return :func:`kl` by $\log\pi$ and $\log\rho$, a number where uniform; nothing is checked."""
     xp = namespace(log_probs=log_probs)
     ratio = log_probs - other_log_probs
-    # Put in at the end: a share of the probability that rounds to 0 would make it 0 * inf.
-    infinite = xp.any(ratio == xp.inf, axis=-1)
     expected = xp.sum(xp.exp(log_probs) * finite_or_zero(ratio), axis=-1)
-    return xp.where(infinite, xp.inf, expected)
+    if is_number(other_log_probs):
+        return expected
+    # Put in at the end: a share of the probability that rounds to 0 would make it 0 * inf.
+    return xp.where(xp.any(ratio == xp.inf, axis=-1), xp.inf, expected)
 
 
 def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:

@@ -64,9 +64,12 @@ def _check_laws(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> None
         check_logits(prior_logits, "prior_logits")
 
 
-def _log_prior(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> torch.Tensor:
-    uniform = logits.new_zeros(logits.shape[-1])
-    return log_softmax(uniform if prior_logits is None else prior_logits)
+def _log_prior(
+    logits: torch.Tensor, prior_logits: torch.Tensor | None
+) -> torch.Tensor | float:
+    if prior_logits is None:
+        return -math.log(logits.shape[-1])
+    return log_softmax(prior_logits)
 
 
 def plug_in_kl(
@@ -200,7 +203,8 @@ def _may_be_nan(values: torch.Tensor) -> bool:
     if values.device.type != "cpu" or torch.compiler.is_compiling():
         return True
     try:
-        return bool(values.isnan().any())
+        # None of them is negative, so that no infinity meets one of another sign.
+        return math.isnan(values.detach().sum())
     except RuntimeError:  # under torch.func.vmap no tensor has a value
         return True
 
