@@ -20,8 +20,17 @@ def drop_repeated_ids(_app, _page, _template, context, _doctree) -> None:
         context["body"] = SHARED_ID.sub("", context["body"])
 
 
+def name_the_book_once(_app, _page, _template, context, _doctree) -> None:
+    """Keep the name of the book out of the window title of the page that bears the same one."""
+    if context.get("title") == context["docstitle"]:
+        # The brand in the sidebar would otherwise take its text from the name that is removed here.
+        context["theme_logo"] = {**context["theme_logo"], "text": context["docstitle"]}
+        context["docstitle"] = ""
+
+
 def setup(app) -> dict:
     """Register the page hooks, after the extensions whose additions they remove."""
     app.connect("html-page-context", drop_unused_scripts, priority=900)
     app.connect("html-page-context", drop_repeated_ids, priority=900)
+    app.connect("html-page-context", name_the_book_once, priority=900)
     return {"parallel_read_safe": True}

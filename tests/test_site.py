@@ -1,18 +1,27 @@
 """The built site in a real browser: every page, desktop and phone, light and dark."""
 
+import json
 import os
 import re
+import runpy
 import shutil
+import subprocess
+import sys
+from doctest import DocTestParser
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
+import nbformat
 import pytest
+from sphinx.errors import ConfigError
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parent.parent
+CONFIG = ROOT / "_config.yml"
 SITE = ROOT / "_build" / "html"
 NAMES = [
     os.environ.get("CHROMIUM", ""),
@@ -38,11 +47,15 @@ ALLOWED = {
     "aria-allowed-role",
     "scrollable-region-focusable",  # long formulas and code scroll; arrow keys reach them in Chromium
 }
-PAGES = sorted(
+BUILT = sorted([*SITE.glob("*.html"), *SITE.glob("chapters/*.html")])
+PAGES = [
     path.relative_to(SITE).as_posix()
-    for path in [*SITE.glob("*.html"), *SITE.glob("chapters/*.html")]
+    for path in BUILT
     if path.stem not in {"index", "search", "prf-prf"}
-)
+]
+RING = {"light": "rgb(27, 94, 151)", "dark": "rgb(134, 185, 230)"}
+CHAPTER = "chapters/03_gumbel_max.html"
+PUBLIC = re.compile(r"https://[^\"]*(?:github\.|mybinder\.|colab\.)[^\"]*")
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +69,10 @@ def browser():
         opened.close()
 
 
-def open_page(browser, page, theme="light"):
+def open_page(browser, page, theme="light", width=1366):
     """Open a page and return it with what it complained of and whom it asked."""
     context = browser.new_context(
-        viewport={"width": 1366, "height": 900}, color_scheme=theme
+        viewport={"width": width, "height": 900}, color_scheme=theme
     )
     tab = context.new_page()
     complaints, requests = [], []
@@ -79,13 +92,27 @@ def test_there_is_a_site_to_test():
     assert len(PAGES) >= 9
 
 
+@pytest.mark.parametrize("path", BUILT, ids=lambda path: path.name)
+def test_a_page_bears_the_licence_and_the_name_of_the_book_once(path):
+    html = path.read_text()
+    if 'http-equiv="Refresh"' in html:
+        assert path.name == "index.html"
+        return
+    assert "https://creativecommons.org/licenses/by/4.0/" in html
+    title = re.search(r"(?s)<title>(.*?)</title>", html)[1]
+    assert title.count("Gumbel-Softmax, proved and run") == 1
+    assert 'logo__title">Gumbel-Softmax, proved and run<' in html
+
+
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pages_are_self_contained_silent_accessible_and_fit(browser, page, theme):
     tab, complaints, requests = open_page(browser, page, theme)
     assert tab.evaluate("document.documentElement.dataset.theme") == theme
+    assert framed_pictures(tab) == []
     for width in (1366, 375):
         tab.set_viewport_size({"width": width, "height": 900})
+        assert dead_menus(tab) == []
         wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{page} is {wide} px too wide at {width} px"
         assert serious_findings(tab) == {}
@@ -105,6 +132,179 @@ def serious_findings(tab):
     }
 
 
+def framed_pictures(tab):
+    """Return the pictures that stand on a ground or in a frame of their own."""
+    return tab.evaluate(
+        """[...document.querySelectorAll('.bd-content img')].filter(picture => {
+            const {backgroundColor, padding} = getComputedStyle(picture);
+            return backgroundColor !== 'rgba(0, 0, 0, 0)' || padding !== '0px';
+        }).map(picture => picture.src)"""
+    )
+
+
+def dead_menus(tab):
+    """Press each menu button that shows, twice where it folds; return those that do nothing."""
+    return [
+        side
+        for side in ("primary", "secondary")
+        if menu_button(tab, side).is_visible() and not answers(tab, side)
+    ]
+
+
+def menu_button(tab, side):
+    return tab.locator(f".{side}-toggle:visible, .bd-header-article .{side}-toggle")
+
+
+def answers(tab, side):
+    """Press a menu button, put the page back as it was, and return whether something changed."""
+    before = menu_state(tab, side)
+    menu_button(tab, side).click()
+    after = menu_state(tab, side)
+    if after == "open":
+        tab.keyboard.press("Escape")
+    elif after != before:
+        menu_button(tab, side).click()
+    return after != before and menu_state(tab, side) == before
+
+
+def menu_state(tab, side):
+    """Return where a reader finds a menu: open over the page, folded away, or beside the text."""
+    return tab.evaluate(
+        """side => {
+            const [menu, dialog] = ['', '-modal'].map(
+                end => document.querySelector(`#pst-${side}-sidebar${end}`));
+            return dialog.open ? 'open' : menu.matches('.pst-sidebar-hidden') ? 'folded' : 'beside';
+        }""",
+        side,
+    )
+
+
+@pytest.mark.parametrize("width", [375, 820, 1100, 1366])
+def test_the_menu_opens_or_folds_by_mouse_and_by_key(browser, width):
+    tab, _, _ = open_page(browser, CHAPTER, width=width)
+    menu = menu_button(tab, "primary")
+    chapters = tab.get_by_role("navigation", name="Main")
+    pressed = "folded" if width >= 992 else "open"
+    for press in (menu.click, lambda: menu.press("Enter")):
+        press()
+        assert menu_state(tab, "primary") == pressed
+        chapters.wait_for(state="visible" if pressed == "open" else "hidden")
+        # The way back, by key: the focus has stayed in the menu, or with its button.
+        tab.keyboard.press("Escape") if pressed == "open" else menu.press("Enter")
+        assert menu_state(tab, "primary") == "beside"
+    assert menu.evaluate("button => button === document.activeElement")
+    tab.context.close()
+
+
+@pytest.mark.parametrize("width", [375, 820, 1100, 1366])
+def test_the_contents_lead_to_a_section_by_mouse_and_by_key(browser, width):
+    tab, _, _ = open_page(browser, CHAPTER, width=width)
+    button = menu_button(tab, "secondary")
+    section = tab.locator("#pst-page-toc-nav a", has_text="Sources")
+    for press in ("click", "Enter"):
+        tab.goto((SITE / CHAPTER).as_uri())
+        if button.is_visible():
+            button.click() if press == "click" else button.press(press)
+        section.click() if press == "click" else section.press(press)
+        tab.wait_for_url("**#sources")
+        assert menu_state(tab, "secondary") == "beside"
+        tab.keyboard.press("Tab")
+        assert tab.evaluate(
+            "!!document.activeElement.closest('section#sources, footer')"
+        ), "the next key goes on from the section"
+    tab.context.close()
+
+
+def test_a_folded_menu_leaves_a_search_button(browser):
+    tab, _, _ = open_page(browser, CHAPTER)
+    search = tab.get_by_role("button", name="Search")
+    for _ in ("beside", "folded"):
+        search.locator("visible=true").click()
+        assert tab.locator("#pst-search-dialog").is_visible()
+        tab.keyboard.press("Escape")
+        menu_button(tab, "primary").click()
+    tab.context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_has_the_focus_is_ringed_in_the_colour_of_the_book(browser, theme):
+    tab, _, _ = open_page(browser, CHAPTER, theme)
+    seen = set()
+    while (found := tabbed(tab))["name"] != "BODY":
+        seen.add(found["name"])
+        assert RING[theme] in found["rings"], found
+    assert {"A", "BUTTON", "PRE"} <= seen, "links, buttons and code that scrolls"
+    tab.context.close()
+
+
+def tabbed(tab):
+    """Go to the next thing that takes the focus; return its name and the colours of its rings."""
+    tab.keyboard.press("Tab")
+    return tab.evaluate(
+        r"""() => {
+            const one = document.activeElement;
+            const styles = ['', '::before'].map(part => getComputedStyle(one, part));
+            const outlines = styles.filter(s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 3);
+            const shadows = styles.flatMap(s => s.boxShadow.match(/rgb\([^)]*\)(?= 0px 0px 0px 3px)/g) ?? []);
+            return {
+                name: one.tagName,
+                html: one.outerHTML.slice(0, 100),
+                rings: [...outlines.map(s => s.outlineColor), ...shadows],
+            };
+        }"""
+    )
+
+
+LOOP = """\
+>>> for value in range(2):
+...     if value:
+...         print(value)
+...
+1
+>>> value
+1
+"""
+
+
+def test_an_example_is_copied_without_prompts_and_results(browser):
+    tab, _, _ = open_page(browser, "chapters/api.html")
+    tab.evaluate(
+        "document.addEventListener('copy', () => window.copied = document.getSelection().toString())"
+    )
+    tab.locator("div.doctest .copybtn").first.wait_for(state="attached")
+    examples = tab.locator("div.doctest")
+    examples.last.locator("pre").evaluate("(pre, text) => pre.textContent = text", LOOP)
+    for example in (examples.first, examples.nth(1), examples.last):
+        text = example.locator("pre").inner_text()
+        sources = "".join(line.source for line in DocTestParser().get_examples(text))
+        example.hover()
+        example.locator(".copybtn").click()
+        copied = tab.evaluate("window.copied")
+        assert [line for line in copied.splitlines() if line] == sources.splitlines()
+    tab.context.close()
+
+
+def test_code_can_be_copied_and_what_it_printed_cannot(browser):
+    tab, _, _ = open_page(browser, CHAPTER)
+    tab.locator(".copybtn").first.wait_for(state="attached")
+    inputs = tab.locator(".cell_input")
+    assert inputs.locator(".copybtn").count() == inputs.count()
+    assert tab.locator(".cell_output pre").count() > 3
+    assert tab.locator(".cell_output .copybtn").count() == 0
+    tab.context.close()
+
+
+def test_a_formula_in_the_text_breaks_as_text_does(browser):
+    tab, _, _ = open_page(browser, CHAPTER, width=375)
+    boxes = tab.evaluate(
+        """[...document.querySelectorAll('.bd-article span.math, .bd-article span.math > .katex')]
+            .map(formula => getComputedStyle(formula).display)"""
+    )
+    assert len(boxes) > 200
+    assert set(boxes) == {"inline"}
+    tab.context.close()
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_mathematics_is_painted_and_no_source_shows(page):
     html = (SITE / page).read_text()
@@ -116,6 +316,88 @@ def test_mathematics_is_painted_and_no_source_shows(page):
     text = re.sub(r"<[^>]+>", "", text)
     assert not re.search(r"\\(?:frac|mathrm|sum|pi|tau|ell)\b|\$[^$\n]+\$", text)
     assert not re.search(r"\{(?:glue|numref|eq|ref|cite|prf|func)", text)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_a_proof_has_its_title_in_its_body(path):
+    # The directive takes none: words beside its name would run into the first sentence.
+    cells = json.loads(path.read_text())["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells)
+    assert re.findall(r"\{prf:proof\}[^\S\n]*\S.*", text) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_repository_no_page_points_to_one(page):
+    html = (SITE / page).read_text()
+    assert PUBLIC.findall(html) == []
+    assert 'rel="canonical"' not in html
+
+
+def test_one_setting_brings_repository_colab_binder_and_canonical_url(tmp_path):
+    build(tmp_path, "https://github.com/someone/something.git/")
+    html = (tmp_path / "_build" / "html" / "part" / "page.html").read_text()
+    assert set(PUBLIC.findall(html)) == {
+        "https://github.com/someone/something",
+        "https://colab.research.google.com/github/someone/something/blob/main/part/page.ipynb",
+        "https://mybinder.org/v2/gh/someone/something/main?urlpath=lab/tree/part/page.ipynb",
+        "https://someone.github.io/something/part/page.html",
+    }
+    canonical = '<link rel="canonical" href="https://someone.github.io/something/part/page.html" />'
+    assert canonical in html
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.org/someone/something",
+        "https://github.com/someone",
+        "https://github.com/someone/something/tree/main",
+        "github.com/someone/something",
+    ],
+)
+def test_an_address_that_is_no_repository_of_github_is_refused(address):
+    extension = runpy.run_path(str(ROOT / "_ext" / "public_links.py"))
+    config = SimpleNamespace(html_theme_options={"repository_url": address})
+    requirement = "repository.url must be https://github.com/OWNER/NAME, got "
+    with pytest.raises(ConfigError, match=re.escape(requirement + repr(address))):
+        extension["add_public_links"](None, config)
+
+
+def build(folder, address):
+    """Build a book of one notebook by the book's own configuration, with an address for its repository."""
+    settings, count = re.subn(
+        r'(?m)^  url: ""$', f"  url: {address}", CONFIG.read_text()
+    )
+    assert count == 1
+    (folder / "_config.yml").write_text(settings)
+    (folder / "_toc.yml").write_text("format: jb-book\nroot: part/page\n")
+    for name in ("_ext", "assets", "node_modules", "references.bib"):
+        (folder / name).symlink_to(ROOT / name)
+    page = nbformat.v4.new_notebook(
+        metadata={
+            "kernelspec": {
+                "name": "python3",
+                "display_name": "Python",
+                "language": "python",
+            }
+        },
+        cells=[
+            nbformat.v4.new_markdown_cell("# A page"),
+            nbformat.v4.new_code_cell("1"),
+        ],
+    )
+    (folder / "part").mkdir()
+    nbformat.write(page, folder / "part" / "page.ipynb")
+    command = [
+        Path(sys.executable).with_name("jupyter-book"),
+        "build",
+        folder,
+        "--quiet",
+        "-W",
+    ]
+    subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def test_mathematics_and_text_need_no_script(browser):
