@@ -112,10 +112,13 @@ def test_pages_are_self_contained_silent_accessible_and_fit(browser, page, theme
     assert framed_pictures(tab) == []
     for width in (1366, 375):
         tab.set_viewport_size({"width": width, "height": 900})
-        assert dead_menus(tab) == []
         wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{page} is {wide} px too wide at {width} px"
         assert serious_findings(tab) == {}
+    # Last, since a button that is pressed shows its tooltip.
+    for width in (1366, 375):
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert dead_menus(tab) == []
     assert complaints == []
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
     tab.context.close()
