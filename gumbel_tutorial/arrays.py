@@ -167,7 +167,7 @@ def has_float64(device: Any) -> bool:
 
 
 def to_index(array: Array) -> Array:
-    """Return integers in the widest signed dtype, in which every category can be told."""
+    """Return integers in the widest signed dtype, which holds the number of every category."""
     if is_torch(array):
         return array.long()
     narrow = is_jax(array) and not sys.modules["jax"].config.jax_enable_x64
@@ -200,7 +200,7 @@ def common_dtype(first: Array, second: Array) -> Any:
 
 
 def sample_dtype(logits: Array, noise: Array) -> Any:
-    """Return the dtype of a sample: that of half-precision logits, whose noise is float32."""
+    """Return the dtype of a sample: half-precision logits keep theirs, although their noise is float32."""
     return logits.dtype if is_half(logits) else common_dtype(logits, noise)
 
 
@@ -218,7 +218,7 @@ def _on_device_of(array: Array) -> dict[str, Any]:
 
 
 def stop_gradient(array: Array) -> Array:
-    """Return the values of ``array``, constant to whoever differentiates."""
+    """Return the values of ``array``, as a constant under differentiation."""
     if is_torch(array):
         return array.detach()
     return sys.modules["jax"].lax.stop_gradient(array) if is_jax(array) else array
@@ -240,7 +240,7 @@ def finite_or_zero(values: Array) -> Array:
 
 
 def row_maxima(values: Array, *, axis: int = -1) -> Array:
-    r"""Return $\max_j x_j$ along ``axis``, which stays with size 1: constant to whoever differentiates."""
+    r"""Return $\max_j x_j$ along ``axis``, kept with size 1, as a constant under differentiation."""
     if is_torch(values):
         return values.detach().amax(axis, keepdim=True)
     return namespace(values=values).max(stop_gradient(values), axis=axis, keepdims=True)
@@ -251,8 +251,8 @@ def below_largest(
 ) -> Array:
     r"""Return $x - \max_j x_j$ along ``axis``, with the derivative of $x$: the shift is held constant.
 
-    Whatever ignores a common offset, as argmax and softmax do, may take this instead of $x$. Who has the
-    maxima already, as :func:`gumbel_tutorial.checks.check_logits` returns them, hands them on.
+    Whatever ignores a common offset, as argmax and softmax do, may take this instead of $x$. Maxima that are
+    known already, as :func:`gumbel_tutorial.checks.check_logits` returns them, are passed as ``largest``.
 
     Examples:
         >>> below_largest(np.array([1e9, 1e9 - 1, -np.inf])).tolist()
@@ -289,7 +289,7 @@ def _has_fast_softmax(logits: Array, axis: int) -> bool:
 def softmax(logits: Array, *, axis: int = -1, shifted: bool = False) -> Array:
     r"""Return $\mathrm{softmax}(\ell)_i = e^{\ell_i} / \sum_j e^{\ell_j}$ along ``axis``.
 
-    Shifted logits have their largest entry at 0 already.
+    With ``shifted`` the largest entry of every row must be 0 already.
 
     Examples:
         >>> softmax(np.array([0.0, 0.0, -np.inf])).tolist()
@@ -326,7 +326,7 @@ def logsumexp(logits: Array, *, axis: int = -1, keepdims: bool = False) -> Array
 def log_softmax(logits: Array, *, axis: int = -1, shifted: bool = False) -> Array:
     r"""Return $\log \mathrm{softmax}(\ell) = \ell - \log \sum_j e^{\ell_j}$ along ``axis``.
 
-    Shifted logits have their largest entry at 0 already.
+    With ``shifted`` the largest entry of every row must be 0 already.
 
     Examples:
         >>> log_softmax(np.array([0.0, -1000.0])).tolist()
@@ -334,7 +334,7 @@ def log_softmax(logits: Array, *, axis: int = -1, shifted: bool = False) -> Arra
     """
     if is_torch(logits) and _has_fast_softmax(logits, axis):
         return logits.log_softmax(axis)
-    # Shifted first: the difference to the largest logit keeps its digits, the total would lose them.
+    # Shifted first: a difference to the largest logit keeps its digits, and a total of large ones would not.
     below = logits if shifted else below_largest(logits, axis=axis)
     if is_torch(logits):
         return below - below.exp().sum(axis, keepdim=True).log()
@@ -348,7 +348,7 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
     Args:
         index: categories in 0 ... K-1, any shape, in an integer dtype of any width.
         num_categories: K.
-        dtype: of the result; the default floating dtype of the library when omitted.
+        dtype: dtype of the result; the default floating dtype of the library when omitted.
 
     Returns:
         Shape ``(*index.shape, K)``.

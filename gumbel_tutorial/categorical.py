@@ -150,7 +150,7 @@ def mode(logits: Array, mask: Array | None = None) -> Array:
 def kl(logits: Array, other_logits: Array) -> Array:
     r"""Return $\mathrm{KL}(\pi \,\|\, \rho) = \sum_i \pi_i (\log \pi_i - \log \rho_i)$ in nats.
 
-    Categories with $\pi_i = 0$ count nothing; the result is +inf where $\pi_i > 0 = \rho_i$.
+    Categories with $\pi_i = 0$ contribute nothing; the result is +inf where $\pi_i > 0 = \rho_i$.
 
     Args:
         logits: of $\pi$, shape ``(..., K)``.
@@ -193,7 +193,7 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
     Args:
         index: integer categories in 0 ... K-1, any shape.
         num_categories: K.
-        dtype: of the result; the default floating dtype of the library when omitted.
+        dtype: dtype of the result; the default floating dtype of the library when omitted.
 
     Returns:
         Shape ``(*index.shape, K)``.
@@ -220,7 +220,7 @@ def _expectation(logits: Array, values: Array) -> Array:
 
 @quiet
 def inverse_cdf_sample(logits: Array, uniform: Array) -> Array:
-    r"""Return the first i with $\pi_1 + \dots + \pi_i > u$: one uniform number a sample.
+    r"""Return the first i with $\pi_1 + \dots + \pi_i > u$: one uniform number per sample.
 
     The running sum is kept in float64, since in float32 a sum over 50,000 categories leaves thousands
     of them with probability zero; only where there is no float64, as in JAX as it starts, is it float32.
@@ -253,7 +253,7 @@ def inverse_cdf_sample(logits: Array, uniform: Array) -> Array:
         index = xp.reshape(index, target.shape)
     else:
         index = xp.sum(to_index(running <= target[..., None]), axis=-1)
-    # Rounding may lift the target to the total, which no category passes: the last open one has it.
+    # Rounding may lift the target to the total, which no running sum exceeds: the last open one has it.
     last = xp.sum(to_index(running < total[..., None]), axis=-1)
     return xp.minimum(index, last)
 
@@ -306,15 +306,15 @@ def alias_table(logits: Array) -> AliasTable:
     spare = running_sum(xp.where(mass > 1, mass - 1, zero))
     own = running_sum(to_index(xp.ones_like(mass))) - 1
 
-    # A light category asks the first heavy one that has not given all before.
+    # A light category takes from the first heavy one that has mass left.
     before = xp.where(own == 0, zero, xp.roll(lacking, 1))
     last = searchsorted(spare, spare[-1:], right=False)
     donor = xp.minimum(searchsorted(spare, before, right=True), last)
 
-    # A heavy one gives until what the light ones lack has reached its spare mass, and asks the next.
+    # A heavy one gives until the light ones have taken its spare mass; the next heavy one fills it up.
     crossing = searchsorted(lacking, spare, right=False)
     heir = searchsorted(spare, spare, right=True)
-    # What is too little to lift the running sum was not there to give.
+    # A spare mass too small to move the running sum is not given.
     gives = spare > xp.where(own == 0, zero, xp.roll(spare, 1))
     asks = gives & (crossing < num_categories) & (heir < num_categories)
     crossed = xp.take(lacking, xp.where(asks, crossing, own), axis=0)

@@ -78,7 +78,7 @@ class check_values:
 def refuse(
     name: str, requirement: str, got: object, error: type[Exception] = ValueError
 ) -> NoReturn:
-    """Raise the error of an argument: what it must, and what it is instead."""
+    """Raise the error of an argument, with the requirement and the value it has instead."""
     raise error(f"{name} must {requirement}, got {got}")
 
 
@@ -96,7 +96,7 @@ def first_true(mask: Array) -> tuple[int, ...] | None:
 
 
 def at_index(where: tuple[int, ...]) -> str:
-    """Return where in an array a fault is; nothing of an array without axes, or of its only row."""
+    """Return " at index ..." for a message, or "" for an empty index."""
     return f" at index {where}" if where else ""
 
 
@@ -185,11 +185,11 @@ def check_finite(array: Array, name: str) -> None:
 
 
 def _may_be_infinite(values: Array) -> bool:
-    """Tell whether an entry is infinite or NaN; two maxima cost a tenth of a mask, and hand NaN on."""
+    """Tell whether an entry is infinite or NaN: two extremes propagate NaN and cost a tenth of a mask."""
     if 0 in values.shape:
         return False
     if is_torch(values):
-        # The difference to itself is NaN, which is true, of what is not finite.
+        # x - x is NaN where x is not finite, and NaN counts as true.
         low, high = values.aminmax()
         return _any((low - low) + (high - high))
     xp = namespace(values=values)
@@ -209,13 +209,13 @@ def check_logits(logits: Array, name: str = "logits", *, axis: int = -1) -> Arra
     """Require floating logits below +inf, never NaN, with an open category in every row.
 
     Returns:
-        The maxima of the rows, size 1 on the category axis and constant to whoever differentiates, so that
+        The maxima of the rows, size 1 on the category axis and constant under differentiation, so that
         :func:`gumbel_tutorial.arrays.perturb` need not look for them again.
     """
     check_floating(logits, name)
     check_category_axis(logits, name, axis=axis)
     largest = row_maxima(logits, axis=axis)
-    # One pass does for all three faults, since a maximum hands NaN on.
+    # One pass does for all three faults, since a maximum propagates NaN.
     if is_torch(logits):
         sound = not _any(largest - largest)
     else:
@@ -371,7 +371,7 @@ def check_count(value: Any, name: str, least: int) -> int:
 
 
 def _is_bool(value: Any) -> bool:
-    # torch and JAX give True an index.
+    # Boolean arrays of torch and JAX would pass for the whole numbers 0 and 1.
     return isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool")
 
 

@@ -50,7 +50,7 @@ from gumbel_tutorial.checks import (
 def scale(perturbed: Array, temperature: Any, *, axis: int = -1) -> Array:
     r"""Return $x/\tau$ up to a constant per row, the largest entry at 0; nothing is checked.
 
-    At 0 it stays for every temperature; the others may overflow, to -inf, which is right.
+    The largest stays 0 at every temperature; the others may overflow to -inf, which is right.
 
     Args:
         perturbed: x, perturbed logits or others.
@@ -158,7 +158,7 @@ def log_density(relaxed: Array, logits: Array, temperature: Any) -> Array:
     r"""Return the log-density of the relaxed sample on the simplex.
 
     $p(y) = (K-1)!\,\tau^{K-1} \prod_i \pi_i y_i^{-\tau-1} \big/ \big(\sum_i \pi_i y_i^{-\tau}\big)^K$,
-    with respect to $dy_1 \cdots dy_{K-1}$; unnormalised logits do, since their offset cancels.
+    with respect to $dy_1 \cdots dy_{K-1}$; logits need not be normalised, since their offset cancels.
     Source: Maddison, Mnih and Teh (2017), equation 10; Jang, Gu and Poole (2017), equation 3.
 
     A sample at low temperature has entries that round to 0, where the density is 0 or infinite

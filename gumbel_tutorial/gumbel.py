@@ -231,17 +231,18 @@ def _standard_quantile(
 ) -> Array:
     """Return -log(-log p) of an argument with ``log_prob(argument)`` = log p and p = (1 + excess) / e.
 
-    Every formula sees the arguments that it serves, and a harmless one for the others: the derivative of a
-    branch that is not taken would be 0 * inf.
+    Each branch sees a harmless number in the place of arguments that belong to another: the derivative of a
+    branch that is not taken would otherwise be 0 * inf.
     """
     harmless = xp.full_like(argument, 0.5)
     beside = xp.abs(excess) < 0.5
     plain = xp.where(beside | is_zero, harmless, argument)
-    # From 0, for the sign of log 1: 1 / +0 is the derivative's, and right, 1 / -0 is not.
+    # Subtracted from 0 for the sign of log 1 = 0: the derivative is 1 / +0 there, and not 1 / -0.
     z = -xp.log(0.0 - log_prob(plain))
     close = xp.where(beside, excess, xp.zeros_like(excess))
     z = xp.where(beside, -xp.log1p(-xp.log1p(close)), z)
-    # At p = 0 the outer logarithm has the derivative 1 / inf; the inner has limit and derivative of both.
+    # At p = 0 the outer logarithm has the derivative 1 / inf; the inner one alone has the right limit
+    # and derivative.
     return xp.where(is_zero, log_prob(xp.where(is_zero, argument, harmless)), z)
 
 
@@ -303,7 +304,7 @@ def moment_generating_function(t: Array, loc: Any = 0.0, scale: Any = 1.0) -> Ar
     r"""Return $\mathbb E[e^{tG}] = \Gamma(1 - \beta t)\,e^{\mu t}$, finite for $\beta t < 1$ alone.
 
     Args:
-        t: with $\beta t < 1$.
+        t: any number with $\beta t < 1$.
         loc: $\mu$, finite.
         scale: $\beta > 0$.
 
@@ -456,7 +457,7 @@ def below(noise: Array, upper: Array) -> Array:
 
 
 def _at_most(xp: Any, value: Array, upper: Array) -> Array:
-    """Return a value that rounding may have lifted above its bound, with the derivative of the value."""
+    """Lower a value that rounding has lifted above its bound, and keep its derivative."""
     fixed, bound = stop_gradient(value), stop_gradient(upper)
     lowered = xp.where(fixed > bound, value + (bound - fixed), value)
     return xp.where((fixed == xp.inf) & (bound < xp.inf), upper, lowered)

@@ -231,8 +231,8 @@ def plackett_luce_log_prob(logits: Array, indices: Array) -> Array:
         chosen = one_hot(indices[..., position], logits.shape[-1], dtype=xp.bool)
         left = xp.where(drawn, -xp.inf, logits)
         logit = xp.sum(xp.where(chosen, logits, xp.zeros_like(logits)), axis=-1)
-        # An excluded category has probability 0, also when nothing but such is left: the derivative of
-        # that sum would be NaN.
+        # An excluded category has probability 0, even if only excluded ones are left: the derivative of
+        # their sum would be NaN.
         possible = logit > -xp.inf
         left = xp.where(possible[..., None], left, xp.zeros_like(left))
         normaliser = xp.where(possible, logsumexp(left), xp.zeros_like(logit))
@@ -261,6 +261,6 @@ def _check_k(k: int, logits: Array) -> int:
         refuse(
             "k", f"be at most the {int(open_categories[row])} open categories{of}", k
         )
-    if k > logits.shape[-1]:  # also where no value can be read
+    if k > logits.shape[-1]:  # checked even where no value can be read
         refuse("k", f"be at most the {logits.shape[-1]} categories", k)
     return k

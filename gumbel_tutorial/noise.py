@@ -55,7 +55,7 @@ def uniform(
     interval, so a float32 uniform resolves small values far below the usual $2^{-24}$.
 
     Args:
-        shape: of the result.
+        shape: shape of the result.
         generator: a ``numpy.random.Generator``, a ``torch.Generator`` or a key of ``jax.random``.
         dtype: float64, float32, float16 or (torch, JAX) bfloat16, as a name or the library's own dtype; by
             default the library's own default, which is float64 in NumPy.
