@@ -6,8 +6,7 @@ import signal
 import struct
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -60,13 +59,6 @@ def running(arguments, **options):
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-@contextmanager
-def threads(count):
-    """Start pools as the table's, of threads of this process, which know what a test has changed."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(count)]
 
 
 def wait_until(condition, seconds=240):
