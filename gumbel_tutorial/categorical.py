@@ -87,7 +87,7 @@ def entropy(logits: Array) -> Array:
         1.3863
     """
     check_logits(logits)
-    return cast(_entropy(widen(logits)), logits.dtype)
+    return cast(shannon_entropy(widen(logits)), logits.dtype)
 
 
 @quiet
@@ -109,11 +109,12 @@ def perplexity(logits: Array) -> Array:
         3.0
     """
     check_logits(logits)
-    number = namespace(logits=logits).exp(_entropy(widen(logits)))
+    number = namespace(logits=logits).exp(shannon_entropy(widen(logits)))
     return cast(number, logits.dtype)
 
 
-def _entropy(logits: Array) -> Array:
+def shannon_entropy(logits: Array) -> Array:
+    """Return the formula of :func:`entropy`, of logits in float32 at least; nothing is checked."""
     return -_expectation(logits, log_softmax(logits))
 
 

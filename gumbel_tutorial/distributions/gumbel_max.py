@@ -7,9 +7,8 @@ from torch import Tensor
 from torch.distributions import Categorical, constraints, register_kl
 
 from gumbel_tutorial.arrays import argmax, perturb
-from gumbel_tutorial.categorical import entropy, kl
 from gumbel_tutorial.distributions import supports
-from gumbel_tutorial.distributions.law import CategoricalLaw
+from gumbel_tutorial.distributions.law import CategoricalLaw, categorical_kl
 from gumbel_tutorial.noise import gumbel_like
 
 
@@ -91,11 +90,12 @@ class GumbelMax(CategoricalLaw):
 
     def entropy(self) -> Tensor:
         r"""Return $-\sum_i \pi_i\log\pi_i$."""
-        return entropy(self.unnormalised)
+        return self.categorical_entropy()
 
 
-@register_kl(GumbelMax, GumbelMax)
-@register_kl(GumbelMax, Categorical)
-@register_kl(Categorical, GumbelMax)
-def _kl(law: GumbelMax | Categorical, other: GumbelMax | Categorical) -> Tensor:
-    return kl(law.logits, other.logits)
+for _pair in (
+    (GumbelMax, GumbelMax),
+    (GumbelMax, Categorical),
+    (Categorical, GumbelMax),
+):
+    register_kl(*_pair)(categorical_kl)

@@ -8,8 +8,14 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.utils import lazy_property
 
-from gumbel_tutorial.arrays import cast, log_softmax, softmax, widen
-from gumbel_tutorial.checks import check_category_axis, check_floating, refuse
+from gumbel_tutorial.arrays import cast, common_dtype, log_softmax, softmax, widen
+from gumbel_tutorial.categorical import divergence, shannon_entropy
+from gumbel_tutorial.checks import (
+    check_category_axis,
+    check_floating,
+    check_same_categories,
+    refuse,
+)
 from gumbel_tutorial.distributions.supports import require
 
 _PYRO = "pyro.distributions.torch_distribution"
@@ -164,6 +170,11 @@ class CategoricalLaw(Law):
         r"""Probabilities, $\mathrm{softmax}(\ell)$."""
         return cast(softmax(widen(self.unnormalised)), self.unnormalised.dtype)
 
+    def categorical_entropy(self) -> Tensor:
+        r"""Return $-\sum_i \pi_i\log\pi_i$."""
+        logits = self.unnormalised
+        return cast(shannon_entropy(widen(logits)), logits.dtype)
+
     @property
     def param_shape(self) -> torch.Size:
         """Shape of the logits and the probabilities."""
@@ -180,6 +191,14 @@ class CategoricalLaw(Law):
             shown["batch"] = tuple(self.batch_shape)
         text = ", ".join(f"{name}: {value}" for name, value in shown.items())
         return f"{type(self).__name__}({text})"
+
+
+def categorical_kl(law: Any, other: Any) -> Tensor:
+    """Return the divergence of two laws that have ``logits``, torch's among them."""
+    logits, other_logits = law.logits, other.logits
+    check_same_categories(other_logits, "other logits", logits)
+    own, others = (log_softmax(widen(each)) for each in (logits, other_logits))
+    return cast(divergence(own, others), common_dtype(logits, other_logits))
 
 
 def exactly_one(

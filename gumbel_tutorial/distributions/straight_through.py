@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.distributions import constraints, register_kl
 
 from gumbel_tutorial.arrays import argmax, cast, one_hot
-from gumbel_tutorial.categorical import entropy, kl
 from gumbel_tutorial.concrete import soften
+from gumbel_tutorial.distributions.law import categorical_kl
 from gumbel_tutorial.distributions.relaxed_categorical import RelaxedCategory
 
 
@@ -75,9 +75,7 @@ class OneHotStraightThrough(RelaxedCategory):
 
     def entropy(self) -> Tensor:
         r"""Return $-\sum_i \pi_i\log\pi_i$."""
-        return entropy(self.unnormalised)
+        return self.categorical_entropy()
 
 
-@register_kl(OneHotStraightThrough, OneHotStraightThrough)
-def _kl(law: OneHotStraightThrough, other: OneHotStraightThrough) -> Tensor:
-    return kl(law.unnormalised, other.unnormalised)
+register_kl(OneHotStraightThrough, OneHotStraightThrough)(categorical_kl)

@@ -282,6 +282,18 @@ def test_the_kl_of_a_gumbel_to_a_normal_is_torchs():
     torch.testing.assert_close(ours, theirs)
 
 
+def test_without_validation_nan_goes_through_and_is_not_refused():
+    for kind in (gt.GumbelMax, gt.OneHotStraightThrough):
+        options = {} if kind is gt.GumbelMax else {"temperature": 1.0}
+        one = kind(logits=torch.full((3,), torch.nan), validate_args=False, **options)
+        assert one.entropy().isnan()
+        assert kl_divergence(one, one).isnan()
+    one = gt.Gumbel(torch.nan, 1.0, validate_args=False)
+    value = torch.tensor(0.0)
+    for result in (one.log_prob(value), one.cdf(value), one.sf(value), one.mean):
+        assert result.isnan()
+
+
 def test_the_kl_of_categories_is_their_sum_and_takes_torchs_too():
     logits = parameters("GumbelMax")["logits"]
     one, two = gt.GumbelMax(logits=logits), gt.GumbelMax(logits=0.5 * logits)
@@ -292,6 +304,8 @@ def test_the_kl_of_categories_is_their_sum_and_takes_torchs_too():
         (Categorical(logits=logits), two),
     ):
         torch.testing.assert_close(kl_divergence(*pair), exact)
+    with pytest.raises(ValueError, match="one entry for each of the 4 categories"):
+        kl_divergence(one, gt.GumbelMax(logits=torch.zeros(1)))
     closed = gt.GumbelMax(logits=torch.tensor([0.0, -torch.inf]))
     assert kl_divergence(closed, closed) == 0
     assert kl_divergence(gt.GumbelMax(logits=torch.zeros(2)), closed) == torch.inf

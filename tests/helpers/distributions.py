@@ -21,7 +21,7 @@ LAWS: dict[str, tuple[Callable[..., Any], dict[str, Tensor]]] = {
         {
             "loc": torch.tensor([0.3, -1.0]),
             "scale": torch.tensor([0.5, 2.0]),
-            "upper": torch.tensor([0.4, 3.0]),
+            "upper": torch.tensor([0.1, 3.0]),
         },
     ),
     "GumbelMax": (gt.GumbelMax, {"logits": torch.stack([_LOGITS, _LOGITS.flip(0)])}),
