@@ -38,6 +38,14 @@ def is_torch(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def is_traced() -> bool:
+    """Tell whether torch compiles, exports or traces the code that runs: a size is a variable then."""
+    torch = sys.modules.get("torch")
+    return torch is not None and (
+        torch.compiler.is_compiling() or torch.jit.is_tracing()
+    )
+
+
 def is_jax(value: object) -> bool:
     """Tell whether ``value`` is a JAX array, traced or not, without importing JAX."""
     jax = sys.modules.get("jax")
@@ -282,7 +290,10 @@ def _has_fast_softmax(logits: Array, axis: int) -> bool:
     """Tell whether torch's own softmax is the fast one.
 
     On a CPU it takes three times as long as its parts where a row has fewer entries than a vector register.
+    The compiler takes it apart itself, and must not bind a varying number of categories to either case.
     """
+    if is_traced():
+        return True
     return not (logits.is_cpu and logits.shape[axis] < 16)
 
 

@@ -18,6 +18,7 @@ from gumbel_tutorial.arrays import (
     is_jax,
     is_number,
     is_torch,
+    is_traced,
     logsumexp,
     namespace,
     require_dense,
@@ -118,25 +119,27 @@ def _any(mask: Array) -> bool:
 def _any_of_tensor(mask: Any) -> bool:
     torch = sys.modules["torch"]
     # Compiled first, lest the switch become a guard: compiled code never reads.
-    if torch.compiler.is_compiling() or not _reading or mask.is_meta:
+    if is_traced() or not _reading or mask.is_meta:
+        return False
+    if isinstance(mask, torch._subclasses.FakeTensor):
         return False
     if mask.is_cuda and torch.cuda.is_current_stream_capturing():
         return False
     try:
         return bool(mask.any())
     except RuntimeError as error:
-        if _has_no_value(mask, str(error)):
+        if _has_no_value(error):
             return False
         raise
 
 
-def _has_no_value(mask: Any, message: str) -> bool:
-    """Tell whether reading failed because the tensor is fake, is traced, or is a row under vmap."""
-    fake = sys.modules["torch"]._subclasses.FakeTensor
+def _has_no_value(error: RuntimeError) -> bool:
+    """Tell whether reading failed because the tensor wraps a fake one, is traced, or is a row under vmap."""
+    fake_tensor = sys.modules["torch"]._subclasses.fake_tensor
     return (
-        isinstance(mask, fake)
-        or "vmap" in message
-        or "value out of a tracing tensor" in message
+        isinstance(error, fake_tensor.DataDependentOutputException)
+        or "vmap" in str(error)
+        or "value out of a tracing tensor" in str(error)
     )
 
 
@@ -201,7 +204,7 @@ def check_category_axis(array: Array, name: str, *, axis: int = -1) -> None:
     shape = tuple(array.shape)
     if not -array.ndim <= axis < array.ndim:
         refuse(name, f"have axis {axis}", f"shape {shape}")
-    if shape[axis] == 0:
+    if not _sizes_vary() and shape[axis] == 0:
         refuse(name, f"have at least one category on axis {axis}", f"shape {shape}")
 
 
@@ -322,13 +325,23 @@ def check_batch(
         refuse(name, requirement, f"shape {tuple(array.shape)}")
 
 
+def _sizes_vary() -> bool:
+    """Tell whether torch.jit.trace runs, which takes a size for a tensor and warns who looks at it."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.jit.is_tracing())
+
+
 def _fit(shape: tuple[int, ...], other_shape: tuple[int, ...]) -> bool:
+    if _sizes_vary():
+        return True
     pairs = zip(reversed(shape), reversed(other_shape), strict=False)
     return all(one == other or 1 in (one, other) for one, other in pairs)
 
 
 def check_broadcasts_to(array: Array, name: str, logits: Array) -> None:
     """Require a shape that broadcasts to that of the logits, which it does not enlarge."""
+    if _sizes_vary():
+        return
     pairs = zip(reversed(array.shape), reversed(logits.shape), strict=False)
     if array.ndim > logits.ndim or any(one not in (1, other) for one, other in pairs):
         requirement = f"broadcast to logits of shape {tuple(logits.shape)}"

@@ -178,7 +178,8 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     if is_torch(array):
         if generator is not None:
             check_torch_generator(generator, array.device)
-        return _gumbel(_torch_exponential(array.shape, generator, array.device), name)
+        draws = _torch_exponential(array.shape, generator, array.device, like=array)
+        return _gumbel(draws, name)
     kind = type(generator).__name__
     if is_jax(array) and not _is_key(generator):
         refuse("generator", "be a key of jax.random", kind, TypeError)
@@ -279,16 +280,20 @@ def _exponential(shape: tuple[int, ...], generator: Any, name: str) -> Array:
     return _torch_exponential(shape, generator, generator.device)
 
 
-def _torch_exponential(shape: Any, generator: Any, device: Any) -> Array:
+def _torch_exponential(
+    shape: Any, generator: Any, device: Any, *, like: Array = None
+) -> Array:
     if not has_float64(device):
         words = _torch_words(shape, generator, device)
         return _exponential_of_words(*words, "float32")
     # -log1p(-u) is small where u is small, and there the 53 bits resolve best.
-    draws = _torch_uniform64(shape, generator, device)
-    return draws.neg_().log1p_().neg_().clamp(min=_MIDPOINT_OF_ZERO)
+    draws = _torch_uniform64(shape, generator, device, like=like)
+    return draws.neg_().log1p_().neg_().clamp_min_(_MIDPOINT_OF_ZERO)
 
 
-def _torch_uniform64(shape: Any, generator: Any, device: Any) -> Array:
+def _torch_uniform64(
+    shape: Any, generator: Any, device: Any, *, like: Array = None
+) -> Array:
     torch = sys.modules["torch"]
     options = {"device": device}
     if generator is not None:
@@ -298,6 +303,10 @@ def _torch_uniform64(shape: Any, generator: Any, device: Any) -> Array:
         # The compiler's own float64 uniform is its float32 one, of 31 bits, cast; its integers are whole.
         words = torch.randint(0, 2**53, shape, dtype=torch.int64, **options)
         return words.double().mul_(2.0**-53)
+    if like is not None and generator is None:
+        # Of a fake tensor, fake; and the shortest way in torch.
+        layout = torch.contiguous_format
+        return torch.rand_like(like, dtype=torch.float64, memory_format=layout)
     return torch.rand(shape, dtype=torch.float64, **options)
 
 

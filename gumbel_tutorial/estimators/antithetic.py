@@ -9,11 +9,11 @@ from gumbel_tutorial.estimators.protocol import (
     Losses,
     along,
     as_one_hot,
-    carry,
     check_arguments,
     evaluate,
     per_variable,
 )
+from gumbel_tutorial.nn import carry
 
 
 def arm(

@@ -15,7 +15,6 @@ from gumbel_tutorial.checks import check_broadcasts_to, check_finite, refuse
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     along,
-    carry,
     check_arguments,
     check_divisor,
     differentiate,
@@ -28,6 +27,7 @@ from gumbel_tutorial.estimators.protocol import (
     slope_at,
     sum_variables,
 )
+from gumbel_tutorial.nn import carry
 
 # A control variate of the perturbed logits, given the values of what is learned of it.
 Control = Callable[[torch.Tensor, Sequence[Any]], torch.Tensor]

@@ -8,7 +8,6 @@ from gumbel_tutorial import concrete, noise
 from gumbel_tutorial.checks import check_broadcasts_to, check_positive
 from gumbel_tutorial.estimators.protocol import (
     Losses,
-    carry,
     check_arguments,
     check_divisor,
     draw,
@@ -16,6 +15,7 @@ from gumbel_tutorial.estimators.protocol import (
     evaluate,
     log_prob_each,
 )
+from gumbel_tutorial.nn import carry, gapped_path
 
 
 def straight_through(
@@ -260,7 +260,5 @@ def gapped_straight_through(
     logits = check_arguments(logits, generator)
     check_divisor(temperature, logits)
     check_positive(gap, "gap")
-    sample, fixed = draw(logits, generator), logits.detach()
-    # The largest logit is at 0.
-    raised = torch.where(sample > 0, -fixed, -(fixed + gap).relu())
-    return evaluate(f, carry(sample, concrete.soften(logits + raised, temperature)))
+    sample = draw(logits, generator)
+    return evaluate(f, carry(sample, gapped_path(logits, sample, temperature, gap)))

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from gumbel_tutorial import noise
-from gumbel_tutorial.arrays import below_largest, finite_or_zero, widen
+from gumbel_tutorial.arrays import below_largest, finite_or_zero, one_hot, widen
 from gumbel_tutorial.checks import (
     check_broadcasts_to,
     check_logits,
@@ -99,8 +99,7 @@ def draw_with_noise(
 
 def as_one_hot(index: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     """Return the one-hot vectors of indices, in the dtype of the logits."""
-    categories = torch.arange(logits.shape[-1], device=logits.device)
-    return (index[..., None] == categories).to(logits.dtype)
+    return one_hot(index, logits.shape[-1], dtype=logits.dtype)
 
 
 def repeat(logits: torch.Tensor, times: int) -> torch.Tensor:
@@ -139,11 +138,6 @@ def log_prob(
 ) -> torch.Tensor:
     """Return the log-probability of all variables together, in the shape of the losses."""
     return sum_variables(log_prob_each(logits, sample), losses)
-
-
-def carry(value: torch.Tensor, path: torch.Tensor) -> torch.Tensor:
-    """Return ``value``, with the derivative of ``path`` added to its own."""
-    return value + (path - path.detach())
 
 
 def per_variable(losses: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:

@@ -4,17 +4,17 @@ from typing import Any
 
 import torch
 
-from gumbel_tutorial import concrete, gumbel_max, noise
+from gumbel_tutorial import noise
 from gumbel_tutorial.checks import check_count
 from gumbel_tutorial.estimators.protocol import (
     Losses,
-    carry,
     check_arguments,
     check_divisor,
     draw,
     evaluate,
     repeat,
 )
+from gumbel_tutorial.nn import carry, gumbel_rao_path
 
 
 def gumbel_rao(
@@ -55,9 +55,7 @@ def gumbel_rao(
     logits = check_arguments(logits, generator)
     num_inner = check_count(num_inner, "num_inner", 1)
     check_divisor(temperature, logits)
-    fixed = logits.detach()
-    sample = draw(fixed, generator)
-    free = noise.gumbel_like(repeat(fixed, num_inner), generator=generator)
-    given = gumbel_max.condition(fixed, sample.argmax(-1), free)
-    relaxed = concrete.soften(logits + given, temperature).mean(0)
-    return evaluate(f, carry(sample, relaxed))
+    sample = draw(logits, generator)
+    free = noise.gumbel_like(repeat(logits, num_inner), generator=generator)
+    path = gumbel_rao_path(logits, sample, free, temperature)
+    return evaluate(f, carry(sample, path))

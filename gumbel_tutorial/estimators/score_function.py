@@ -8,13 +8,13 @@ from gumbel_tutorial.arrays import to_widest
 from gumbel_tutorial.checks import check_broadcasts_to, check_count, refuse
 from gumbel_tutorial.estimators.protocol import (
     Losses,
-    carry,
     check_arguments,
     draw,
     evaluate,
     log_prob,
     repeat,
 )
+from gumbel_tutorial.nn import carry
 
 
 class MovingAverage:

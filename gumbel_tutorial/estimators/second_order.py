@@ -4,17 +4,15 @@ from typing import Any
 
 import torch
 
-from gumbel_tutorial import concrete
-from gumbel_tutorial.arrays import finite_or_zero
 from gumbel_tutorial.estimators.protocol import (
     Losses,
-    carry,
     check_arguments,
     check_divisor,
     draw,
     evaluate,
     log_prob_each,
 )
+from gumbel_tutorial.nn import carry, reinmax_path
 
 
 def reinmax(
@@ -52,13 +50,7 @@ def reinmax(
     logits = check_arguments(logits, generator)
     check_divisor(temperature, logits, least=1.0)
     sample = draw(logits, generator)
-    probs = logits.softmax(-1)
-    middle = ((sample + concrete.soften(logits, temperature)) / 2).detach()
-    # softmax has the derivative diag(p) - p p^T at p = middle, and so has this linear map. An excluded
-    # category has middle = 0 there, and 0 * -inf is not meant.
-    finite = finite_or_zero(logits)
-    through = middle * (finite - (middle * finite).sum(-1, keepdim=True))
-    return evaluate(f, carry(sample, 2 * through - probs / 2))
+    return evaluate(f, carry(sample, reinmax_path(logits, sample, temperature)))
 
 
 def zgr(

@@ -11,12 +11,12 @@ from gumbel_tutorial.estimators.protocol import (
     Losses,
     as_one_hot,
     batch_axes,
-    carry,
     check_arguments,
     evaluate,
     log_prob,
     repeat,
 )
+from gumbel_tutorial.nn import carry
 
 MOST_SAMPLES = 12
 

@@ -6,10 +6,11 @@ from helpers.estimators import FAILURE_RATE, draws, mean_p_value, seeded
 
 from gumbel_tutorial import gumbel_max, noise
 from gumbel_tutorial.estimators import ESTIMATORS
-from gumbel_tutorial.estimators.protocol import carry, draw, log_prob, repeat, slope_at
+from gumbel_tutorial.estimators.protocol import draw, log_prob, repeat, slope_at
 from gumbel_tutorial.estimators.score_function import MovingAverage
 from gumbel_tutorial.laboratory.measurement import exact_gradient, gradients
 from gumbel_tutorial.laboratory.problems import PROBLEMS, Problem, squared_distance
+from gumbel_tutorial.nn import carry
 
 BINARY = {name: problem for name, problem in PROBLEMS.items() if "toy" in name}
 BITS = Problem(
