@@ -99,6 +99,6 @@ serve: book
 	@$(BIN)/python -m http.server $(PORT) --bind localhost --directory _build/html
 
 clean:
-	rm -rf _build build dist $(VENV) node_modules *.egg-info
+	rm -rf _build build dist $(VENV) node_modules benchmarks/results *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -110,6 +110,19 @@ def test_every_figure_has_a_name_a_caption_and_a_description(path):
 
 
 @chapters
+def test_a_chapter_reads_no_file_so_that_a_downloaded_one_runs(path):
+    # Records are read by name from the package. A path is what pathlib, open or a slash would be needed for.
+    for cell in code_cells(path):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Name):
+                assert node.id not in ("open", "Path", "os"), cell.source
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not re.search(
+                    r"^\.{0,2}/|\.(json|npz|npy|csv|gz)$", node.value
+                ), cell.source
+
+
+@chapters
 def test_no_figure_is_glued(path):
     for cell in code_cells(path):
         for output in cell.outputs:

@@ -1,11 +1,14 @@
 """The package page and README: their examples run as they stand, and every module has its place."""
 
 import re
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import gumbel_tutorial
+from gumbel_tutorial.vae.command import execute
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(gumbel_tutorial.__file__).parent
@@ -25,6 +28,22 @@ def examples():
 def test_an_example_runs_in_an_empty_folder(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(source, "example", "exec"), {"__name__": "example"})
+
+
+def commands():
+    (block,) = re.findall(r"^```shell\n(.*?)^```", PAGE, re.M | re.S)
+    for line in block.splitlines():
+        python, dash, module, *arguments = shlex.split(line)
+        assert (python, dash, module) == ("python", "-m", "gumbel_tutorial.vae")
+        yield arguments
+
+
+def test_the_commands_train_continue_and_evaluate(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
+    np.savez("mine.npz", images=pixels, labels=np.arange(300) % 10)
+    for arguments in commands():
+        assert execute(arguments) == 0
 
 
 def modules():
