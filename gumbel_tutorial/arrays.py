@@ -368,12 +368,12 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
         >>> one_hot(np.array([2, 0]), 3).tolist()
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    xp = namespace(index=index)
+    xp = sys.modules["torch"] if is_torch(index) else namespace(index=index)
     # A narrow dtype of the index may be too small for the categories.
     index = to_index(index)
     categories = xp.arange(num_categories, dtype=index.dtype, **_on_device_of(index))
-    hits = xp.expand_dims(index, axis=-1) == categories
-    return xp.astype(hits, xp.empty(0).dtype if dtype is None else dtype)
+    hits = index[..., None] == categories
+    return cast(hits, xp.empty(0).dtype if dtype is None else dtype)
 
 
 def top_k(values: Array, k: int) -> Array:
