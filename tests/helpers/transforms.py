@@ -23,6 +23,7 @@ CALLS = {
     "categorical.perplexity": (LOGITS,),
     "categorical.mode": (LOGITS, MASK),
     "categorical.kl": (LOGITS, NOISE),
+    "categorical.shannon_entropy": (categorical.log_probs(LOGITS),),
     "categorical.divergence": tuple(map(categorical.log_probs, (LOGITS, NOISE))),
     "categorical.one_hot": (INDEX, 6),
     "categorical.inverse_cdf_sample": (LOGITS, UNIFORM),
