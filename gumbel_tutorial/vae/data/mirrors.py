@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
 import requests
 from tqdm import tqdm
 
@@ -78,6 +77,9 @@ def _check_mirrors(mirrors: Sequence[str]) -> None:
 def _fetch_file(
     folder: Path, file: File, mirrors: Sequence[str], timeout: float
 ) -> None:
+    # Not above, since it brings a bar for notebooks, which warns where their widgets are not installed.
+    import pooch
+
     pooch.get_logger().setLevel(logging.WARNING)  # the bar says it
     failures = []
     for mirror in mirrors:
