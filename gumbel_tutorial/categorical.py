@@ -154,8 +154,8 @@ def kl(logits: Array, other_logits: Array) -> Array:
     Categories with $\pi_i = 0$ contribute nothing; the result is +inf where $\pi_i > 0 = \rho_i$.
 
     Args:
-        logits: of $\pi$, shape ``(..., K)``.
-        other_logits: of $\rho$, broadcastable to ``logits``, same K.
+        logits: logits of $\pi$, shape ``(..., K)``.
+        other_logits: logits of $\rho$, broadcastable to ``logits``, same K.
 
     Returns:
         The broadcast batch shape.
@@ -272,14 +272,14 @@ class AliasTable(NamedTuple):
 
 @quiet
 def alias_table(logits: Array) -> AliasTable:
-    r"""Build the alias table of one categorical law, in O(K log K) steps of whole arrays.
+    r"""Build the alias table of one categorical law, in O(K log K), by operations on whole arrays.
 
     K columns of equal mass 1/K are filled with at most two categories each. Light categories, below 1/K,
     take what they lack from the heavy ones in their order; a heavy one that has given away what it had above
     1/K becomes a column itself, filled by the next. Both orders are running sums, so where they cross tells
     who gives to whom.
-    Source: Walker (1977); by running sums, Hübschle-Schneider and Sanders (2022), *Parallel Weighted Random
-    Sampling*.
+    Source: Walker (1977); in parallel, Hübschle-Schneider and Sanders (2019), *Parallel Weighted Random
+    Sampling*, section 4.
 
     Args:
         logits: shape ``(K,)``.
