@@ -1,6 +1,6 @@
 """Time per categorical draw: Gumbel-Max, inverse CDF, alias table, torch.multinomial.
 
-Run it with `make bench`. One thread; the medians of interleaved rounds, in nanoseconds a draw.
+Run it with `make bench`. One thread; the medians of interleaved rounds, in nanoseconds per draw.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ NOISE_BUDGET = 2_000_000
 
 
 def one_law(num_categories: int) -> dict[str, float]:
-    """Return nanoseconds a draw when a table, if there is one, is ready."""
+    """Return nanoseconds per draw when a table, if there is one, is ready."""
     rng = np.random.default_rng(0)
     generator = torch.Generator().manual_seed(0)
     logits = rng.standard_normal(num_categories)
@@ -46,7 +46,7 @@ def one_law(num_categories: int) -> dict[str, float]:
 
 
 def many_laws(num_categories: int) -> dict[str, float]:
-    """Return nanoseconds a draw when every draw has logits of its own."""
+    """Return nanoseconds per draw when every draw has logits of its own."""
     generator = torch.Generator().manual_seed(0)
     rows = ENTRIES_OF_MANY_LAWS // num_categories
     logits = torch.randn(rows, num_categories, generator=generator)

@@ -95,8 +95,9 @@ def noise_given_index(logits: Array, index: Array, noise: Array) -> Array:
     r"""Turn free Gumbel noise into a draw of the noise given that ``index`` won the argmax.
 
     The maximum is free: $Z = \mathrm{logsumexp}(\ell) + G_I$. Every other perturbed logit is a Gumbel
-    truncated at $Z$, so its noise is a standard Gumbel truncated at $Z - \ell_i$. No logit is ever
-    exponentiated, so it is safe for logits of any size.
+    truncated at $Z$, so its noise is a standard Gumbel truncated at $Z - \ell_i$. No logit is exponentiated,
+    so nothing overflows until the winner lies further below the largest logit than the dtype can hold; its
+    noise is then +inf.
     Source: Maddison, Tarlow and Minka (2014), top-down sampling; Paulus et al. (2021), appendix A.
 
     Args:

@@ -162,7 +162,7 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
 
     Args:
         array: a NumPy array, a torch tensor or a JAX array of floating dtype.
-        generator: of the same library and on the same device; None stands for torch's default
+        generator: one of the same library and on the same device; None stands for torch's default
             generator of that device, and is refused for NumPy and JAX, which have none.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The pictures of the book: one function a kind, (axes, arrays) to axes.
+"""The pictures of the book: one function per kind of picture, (axes, arrays) to axes.
 
 A function draws and labels what it is given. It computes no statistic, makes no figure, sets no title: the
 caption is the title. Lines differ in style as well as in colour, which grey print does not keep.
@@ -52,7 +52,7 @@ def use_style() -> None:
 def curves(
     ax: Axes, x: ArrayLike, ys: Mapping[str, ArrayLike], *, labelled: bool = True
 ) -> Axes:
-    """Draw one line a name over x, each named at its right end.
+    """Draw one named line per entry over x, labelled at its right end.
 
     Args:
         ax: where to draw.
@@ -261,7 +261,7 @@ def simplex_density(
 def temperature_rows(
     axes: np.ndarray, columns: Mapping[str, tuple[ArrayLike, ArrayLike]]
 ) -> np.ndarray:
-    """Draw a column a name: bars of the expectation in the upper row, of one sample below.
+    """Draw one column per name: bars of the expectation in the upper row, of one sample below.
 
     Args:
         axes: shape ``(2, len(columns))``.

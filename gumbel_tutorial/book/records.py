@@ -14,7 +14,7 @@ def read(name: str) -> Any:
     """Return what is recorded under a name.
 
     Args:
-        name: of a file, without its suffix, or of a folder of such files.
+        name: name of a file, without its suffix, or of a folder of such files.
 
     Returns:
         The content of the file; of a folder, the content of each file by the file's name.

@@ -4,7 +4,7 @@ Each is a ``torch.distributions.Distribution`` over the functions of this packag
 and order of arguments where torch has the law. Beyond torch's contract, ``sample`` and ``rsample`` take a
 ``generator``, and a tensor ``temperature`` enlarges the batch. As in torch, ``validate_args`` says whether
 parameters and values are read and refused; in compiled code they never are, and the first ``torch.compile``
-of a process turns off what None stands for.
+in a process also turns off validation where ``validate_args`` is None.
 
 They are sites of a Pyro model as they stand: the first law that is made after Pyro was imported makes all
 known to it.

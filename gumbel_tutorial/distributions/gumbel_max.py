@@ -21,7 +21,7 @@ class GumbelMax(CategoricalLaw):
 
     Args:
         probs: weights of the categories, shape ``(..., K)``, which need not sum to one.
-        logits: in their place, shape ``(..., K)``; -inf excludes a category.
+        logits: given in place of ``probs``, shape ``(..., K)``; -inf excludes a category.
         validate_args: whether parameters and values are read; torch's default when None.
 
     Raises:

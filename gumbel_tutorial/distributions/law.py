@@ -69,7 +69,7 @@ class Law(Distribution):
         """Draw without derivatives.
 
         Args:
-            sample_shape: of the independent draws, in front of the batch.
+            sample_shape: shape of the independent draws, in front of the batch.
             generator: on the device of the parameters; None stands for torch's default one.
         """
         with torch.no_grad():

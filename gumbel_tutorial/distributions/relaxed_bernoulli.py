@@ -93,7 +93,7 @@ class LogitRelaxedBernoulli(RelaxedBit):
     Args:
         temperature: $\tau > 0$, a number or a tensor that broadcasts with the other parameter.
         probs: probability of a 1, in (0, 1).
-        logits: in its place, $\ell = \log\frac{\pi}{1 - \pi}$, finite.
+        logits: given in place of ``probs``, $\ell = \log\frac{\pi}{1 - \pi}$, finite.
         validate_args: whether parameters and values are read; torch's default when None.
 
     Raises:

@@ -83,7 +83,7 @@ class ExpRelaxedCategorical(RelaxedCategory):
         temperature: $\tau > 0$, a number, a tensor without axes, or one per row, of shape ``(..., 1)``, whose
             other axes broadcast with the batch.
         probs: positive weights of the categories, shape ``(..., K)``, which need not sum to one.
-        logits: in their place, finite.
+        logits: given in place of ``probs``, finite.
         validate_args: whether parameters and values are read; torch's default when None.
 
     Raises:

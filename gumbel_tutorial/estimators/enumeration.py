@@ -27,7 +27,7 @@ def exact(
     Args:
         f: one-hot samples ``(..., K)`` to losses.
         logits: shape ``(..., K)``.
-        generator: as every estimator takes; nothing is drawn.
+        generator: taken because every estimator takes one; nothing is drawn.
 
     Returns:
         Losses of the batch shape.

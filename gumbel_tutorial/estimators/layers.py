@@ -36,8 +36,8 @@ class EstimatorLayers(nn.Module):
 
     Args:
         name: the estimator's, as in :func:`~gumbel_tutorial.estimators.registry.get`.
-        layers: number of variables N and of categories K of each layer.
-        options: of the estimator, except the one that the temperature schedule sets.
+        layers: number of variables N and number of categories K of each layer.
+        options: options for the estimator, except the one that the temperature schedule sets.
 
     Raises:
         TypeError: an option that the estimator does not have.

@@ -190,8 +190,8 @@ def differentiate(
 
     Args:
         function: values, and anything else that it computes on the way.
-        at: where.
-        name: of the function to blame for values without a derivative.
+        at: the point.
+        name: name of the function to blame for values without a derivative.
         keep: whether both results are to be differentiated again.
     """
 

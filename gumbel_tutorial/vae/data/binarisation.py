@@ -31,8 +31,8 @@ def binarise(
         pixels: grey levels in [0, 1], floating, of any shape.
         how: ``"fixed"``, ``"dynamic"``, ``"threshold"``, each the function of that name, or ``"grey"``, which
             returns the grey levels themselves.
-        seed: of ``"fixed"`` alone; by default ``FIXED_SEED``.
-        generator: of ``"dynamic"`` alone, which needs one.
+        seed: seed of the draw, for ``"fixed"`` alone; by default ``FIXED_SEED``.
+        generator: draws the pixels, for ``"dynamic"`` alone, which needs one.
 
     Raises:
         TypeError: ``pixels`` are no floating tensor; ``seed`` or ``generator`` is given where it would do
@@ -70,7 +70,7 @@ def fixed(pixels: torch.Tensor, *, seed: int = FIXED_SEED) -> torch.Tensor:
 
     Args:
         pixels: grey levels in [0, 1], floating, of any shape.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Returns:
         Zeros and ones, of the shape, dtype and device of the pixels.

@@ -95,7 +95,7 @@ def choose_labelled(
     Args:
         images: to choose from, labels in 0 ... K - 1.
         labelled_per_class: how many of each class, at least 1.
-        seed: of the draw, made on the CPU.
+        seed: seed of the draw, which is made on the CPU.
         num_categories: K.
 
     Returns:

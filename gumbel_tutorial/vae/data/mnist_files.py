@@ -61,7 +61,7 @@ def mnist(
     and 10,000 images, is that of Jang et al. (2017).
 
     Args:
-        folder: where the four original files lie, ``train-images-idx3-ubyte.gz`` and its like.
+        folder: folder with the four original files, ``train-images-idx3-ubyte.gz`` and its like.
         download: first fetch what is missing or not the original, see
             :func:`~gumbel_tutorial.vae.data.mirrors.fetch`. Without it the files are read as they are, and a
             well-formed file with other pixels is taken at its word.
@@ -123,8 +123,8 @@ def read_idx(path: str | Path, shape: tuple[int, ...]) -> np.ndarray:
     that no file takes more memory than its array should.
 
     Args:
-        path: of the file.
-        shape: that the file must declare and hold.
+        path: path of the file.
+        shape: shape that the file must declare and hold.
 
     Returns:
         A read-only array of uint8 of that shape.

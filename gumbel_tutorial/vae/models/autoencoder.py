@@ -38,7 +38,7 @@ class CategoricalVAE(LatentModel):
     With K = 2 the codes are bits: one output of the encoder and one input of the decoder each.
 
     Args:
-        num_pixels: of one image; may be left out with an encoder and a decoder of your own.
+        num_pixels: pixels per image; may be left out with an encoder and a decoder of your own.
         num_latents: N.
         num_categories: K.
         hidden: widths of the encoder's hidden layers; none is a linear encoder.

@@ -62,7 +62,7 @@ class LatentModel(nn.Module, ABC):
             batch: pixels of shape ``(batch, num_pixels)``, and their classes where these are known.
             estimators: one for each layer, its options set.
             noise: standard normal, of the shape :meth:`noise_shape`; None where that is None.
-            generator: for the estimators to draw codes with.
+            generator: draws the codes in the estimators.
 
         Returns:
             Shape ``(batch,)``.
@@ -74,8 +74,8 @@ class LatentModel(nn.Module, ABC):
         """Return the shape of the standard normal noise of a loss; None where estimators alone draw.
 
         Args:
-            num_images: of the batch.
-            labelled: of :meth:`supervised_loss` instead of :meth:`loss`.
+            num_images: images in the batch.
+            labelled: whether the loss is :meth:`supervised_loss` instead of :meth:`loss`.
         """
         return None
 
@@ -87,7 +87,7 @@ class LatentModel(nn.Module, ABC):
         Args:
             labelled: images with their classes.
             weight: their number over that of all images.
-            noise: as that of :meth:`loss`.
+            noise: standard normal, as in :meth:`loss`.
         """
         raise self._lacks("supervised_loss")
 

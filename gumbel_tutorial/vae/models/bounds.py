@@ -35,8 +35,8 @@ def categorical_kl(
     A category that q excludes counts nothing; one that the prior alone excludes makes it +inf.
 
     Args:
-        logits: of q, shape ``(..., N, K)``; -inf excludes a category.
-        prior_logits: of p, shape ``(N, K)``; None is the uniform prior.
+        logits: logits of q, shape ``(..., N, K)``; -inf excludes a category.
+        prior_logits: logits of p, shape ``(N, K)``; None is the uniform prior.
 
     Returns:
         Shape ``(...)``.
@@ -84,8 +84,8 @@ def plug_in_kl(
 
     Args:
         codes: one-hot or relaxed, shape ``(..., N, K)``.
-        logits: of q, of a shape that broadcasts with it; -inf excludes a category.
-        prior_logits: of p, shape ``(N, K)``; None is the uniform prior.
+        logits: logits of q, of a shape that broadcasts with it; -inf excludes a category.
+        prior_logits: logits of p, shape ``(N, K)``; None is the uniform prior.
 
     Returns:
         Shape ``(...)``.
@@ -130,10 +130,10 @@ def relaxed_kl(
 
     Args:
         log_codes: $\log y$ of relaxed codes drawn from q at ``temperature``, finite, shape ``(..., N, K)``.
-        logits: of q, finite, of a shape that broadcasts with it. A law that excludes a category lives on a
-            face of the simplex, where the density of the other law is no density.
+        logits: logits of q, finite, of a shape that broadcasts with it. A law that excludes a category lives
+            on a face of the simplex, where the density of the other law is no density.
         temperature: $\tau > 0$.
-        prior_logits: of p, finite, shape ``(N, K)``; None is the uniform prior.
+        prior_logits: logits of p, finite, shape ``(N, K)``; None is the uniform prior.
         prior_temperature: $\tau' > 0$; None is $\tau$.
 
     Returns:
@@ -168,7 +168,7 @@ def reconstruction_loss(
     A pixel that is certain costs 0 where the image agrees, and +inf where it does not.
 
     Args:
-        pixel_logits: of the pixels, infinite ones included, shape ``(..., num_pixels)``.
+        pixel_logits: logits of the pixels, infinite ones included, shape ``(..., num_pixels)``.
         images: the pixels, in [0, 1], of a shape that broadcasts with it.
 
     Returns:
@@ -218,9 +218,9 @@ def negative_bound(
     number to train on, and no bound.
 
     Args:
-        pixel_logits: of the pixels given the codes, shape ``(..., num_pixels)``.
+        pixel_logits: logits of the pixels given the codes, shape ``(..., num_pixels)``.
         images: the pixels, in [0, 1].
-        logits: of q, shape ``(..., N, K)``; -inf excludes a category.
+        logits: logits of q, shape ``(..., N, K)``; -inf excludes a category.
 
     Returns:
         Shape ``(...)``.

@@ -22,7 +22,7 @@ class ConditionalPerceptron(nn.Module):
     """A perceptron of an input and a class, whose shares of the first layer are computed apart.
 
     Args:
-        sizes: as those of :func:`perceptron`.
+        sizes: widths of the layers, as in :func:`perceptron`.
         num_categories: K.
     """
 
@@ -38,8 +38,7 @@ class ConditionalPerceptron(nn.Module):
     ) -> torch.Tensor:
         """Return outputs for one-hot or relaxed classes ``(..., K)``, or for every class.
 
-        For every class, which None stands for, the first axis of the inputs is that of the classes: K, or 1
-        where they have it in common.
+        With None, all classes are used; the inputs' first axis then has size K, or 1 if they share it.
         """
         outputs = self.inputs(inputs)
         if classes is None:
@@ -102,9 +101,9 @@ class Convolutions(nn.Module):
     Poole (2017), section 4.3, state the number of convolutions alone; windows and steps are ours.
 
     Args:
-        num_pixels: of one image, a square number.
-        channels: of each convolution, one at least.
-        outputs: of the linear layer.
+        num_pixels: pixels per image, a square number.
+        channels: channels of each convolution, of which there is at least one.
+        outputs: outputs of the linear layer.
 
     Raises:
         ValueError: no channels, a count below 1, or pixels that make no square.

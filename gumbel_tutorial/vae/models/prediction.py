@@ -34,8 +34,8 @@ class StructuredPrediction(LatentModel):
     Source: Raiko et al. (2015); Jang, Gu and Poole (2017), section 4.1.
 
     Args:
-        num_pixels: of one image, even; the first half is the upper one.
-        num_latents: N, of each layer.
+        num_pixels: pixels per image, an even number; the first half is the upper one.
+        num_latents: N, the same in each layer.
         num_categories: K.
         num_layers: L, at least 1.
         hidden: widths of hidden layers of each map.

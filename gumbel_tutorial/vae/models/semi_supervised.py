@@ -46,13 +46,14 @@ class SemiSupervisedVAE(LatentModel):
     Source: Kingma, Rezende, Mohamed and Welling (2014), section 2; Jang, Gu and Poole (2017), section 4.3.
 
     Args:
-        num_pixels: of one image.
+        num_pixels: pixels per image.
         num_latents: coordinates of z.
         num_categories: K, classes.
         hidden: widths of the hidden layers of the encoder, and of a classifier without channels; none is
             linear.
         decoder_hidden: widths of the decoder's; None takes the encoder's in reverse.
-        channels: of each convolution of the classifier, for square images; none makes it a perceptron.
+        channels: channels of each convolution of the classifier, for square images; none makes it a
+            perceptron.
         alpha: $\alpha \ge 0$, weight of the classifier's own term, see :meth:`supervised_loss`.
         class_samples: draws of class and code for each image without a label. An estimator that draws
             several classes itself does so for each, and has no baseline across them.

@@ -21,8 +21,8 @@ class Journal:
 
     Args:
         output: the folder, and what is written how often.
-        step: that the run is at.
-        steps: of the whole run.
+        step: step that the run is at.
+        steps: number of steps of the whole run.
     """
 
     def __init__(self, output: Output, step: int, steps: int) -> None:

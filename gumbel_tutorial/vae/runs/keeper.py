@@ -21,10 +21,10 @@ class Keeper:
     """Keeps a run on disk; of several processes, the first alone writes.
 
     Args:
-        trainer: of the run.
+        trainer: trainer of the run.
         images: validation images, on the trainer's device.
-        config: of the run.
-        output: where it goes.
+        config: configuration of the run.
+        output: where the run goes.
         about: what else a checkpoint says of the run.
     """
 

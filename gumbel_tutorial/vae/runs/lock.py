@@ -15,7 +15,7 @@ def held(folder: Path, name: str) -> Iterator[None]:
 
     Args:
         folder: which exists; a file named ``.lock`` stays in it.
-        name: of the argument, for the message.
+        name: name of the argument, for the message.
 
     Raises:
         ValueError: another command holds the folder.

@@ -20,7 +20,7 @@ class Saved(NamedTuple):
     """A checkpoint of a run.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         state: tensors by name.
         config: the configuration of the run.
         about: what else is known of it, by name; a checkpoint of an earlier version says less.

@@ -17,7 +17,7 @@ class Stopped(Exception):
     """A signal ended the work; what was done is saved.
 
     Args:
-        number: of the signal.
+        number: number of the signal.
         state: what was done, and how it goes on.
     """
 

@@ -41,9 +41,9 @@ class Place:
     """Where the runs are made.
 
     Attributes:
-        folder: of the four MNIST files.
-        device: of the model and the images.
-        num_samples: of the multi-sample bound on the test images.
+        folder: folder with the four MNIST files.
+        device: device of the model and the images.
+        num_samples: samples of the multi-sample bound on the test images.
     """
 
     folder: Path
@@ -155,7 +155,7 @@ def _left(asked: list[Job], runs: list[dict[str, Any]], place: Place) -> list[Jo
 
 
 def _has_samples(run: Mapping[str, Any], place: Place) -> bool:
-    """Tell whether the bound of a run has the samples that are asked for, or the run none."""
+    """Tell whether a run's bound was measured with the requested samples, or the run has no bound."""
     return "test" not in run or run["test"]["num_samples"] == place.num_samples
 
 

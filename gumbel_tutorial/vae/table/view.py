@@ -55,7 +55,7 @@ def current_runs(runs: Iterable[Run], column: str) -> list[Run]:
 def collect(
     runs: Iterable[Run], column: str, read: Callable[[Run], float]
 ) -> dict[str, list[float]]:
-    """Return a number of the reported runs of a task: by estimator, one per seed.
+    """Return one number per reported run of a task: by estimator, one per seed.
 
     The learning rate is the one with the lowest validation bound at the first seed. Runs that diverged, or
     of another configuration, are left out; of runs that differ in the samples of the bound, the one with
@@ -93,7 +93,7 @@ def one_sample(run: Run) -> float:
 
 
 def last_fall(run: Run) -> float:
-    """Return how far the mean training loss fell from the last but one twentieth of the steps to the last."""
+    """Return how far the mean training loss fell between the last two twentieths of the steps."""
     return run["curve"][-2] - run["curve"][-1]
 
 

@@ -16,9 +16,9 @@ class Order:
     So the step says where in the data a run is. What is left over of an epoch is not used in it.
 
     Args:
-        count: of the images.
-        size: of a batch; with all of them every step shows them in their order.
-        seed: of the run.
+        count: number of images.
+        size: images per batch; with all of them every step shows them in their order.
+        seed: seed of the run.
         labelled: whether the images are the labelled ones of the run, whose order is another.
 
     Examples:

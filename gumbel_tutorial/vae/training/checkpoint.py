@@ -45,7 +45,7 @@ def write(
         state: tensors by name.
         config: the configuration of the run.
         about: what else is to be known of the run, in JSON's types.
-        before: where the checkpoint goes that has been in its place; None drops it.
+        before: where the previous checkpoint is moved; None drops it.
 
     Raises:
         FloatingPointError: a tensor of the state is not finite; nothing is written.

@@ -36,7 +36,7 @@ class Evaluation:
         multi_sample: $-\log\frac1m\sum_i w_i$ at discrete codes, a tighter bound.
         num_samples: m.
         relaxed: the training objective at relaxed codes, no bound.
-        temperature: of the relaxed codes.
+        temperature: temperature of the relaxed codes.
     """
 
     one_sample: float
@@ -67,7 +67,7 @@ def assess(
         model: one that has ``log_weights``.
         images: whatever :func:`~gumbel_tutorial.vae.data.sources.as_images` takes.
         num_samples: m, at least 1; memory does not depend on it.
-        temperature: of the relaxed codes.
+        temperature: temperature of the relaxed codes.
         generator: on the device of the model; draws all codes.
         progress: show a bar where somebody watches.
 

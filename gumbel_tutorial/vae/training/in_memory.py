@@ -23,8 +23,8 @@ class History:
     """What a run recorded, one entry per evaluation, in nats per image.
 
     Attributes:
-        steps: that were taken.
-        temperature: of the last of them.
+        steps: steps taken so far.
+        temperature: temperature of the last step.
         relaxed: the objective at relaxed codes, on the training images.
         train: the negative bound at discrete codes, on the training images.
         test: the same on the test images.
@@ -58,17 +58,17 @@ def fit(
         model: is trained in place, on its device.
         images: to train on: an array or a tensor of pixels, a ``.npy`` or ``.npz`` file, a torch ``Dataset``;
             whatever :func:`~gumbel_tutorial.vae.data.sources.as_images` takes.
-        test_images: of the same kinds, for the record alone.
+        test_images: images of the same kinds, for the record alone.
         steps: number of training steps.
         generator: on the device of the model; draws the codes, and once the seeds of the images' order, of
             the evaluations' own generator, so that they change nothing in the training, and of the control
             variate of RELAX.
-        estimator: of the gradient, by name.
-        options: of the estimator, but for the one that the temperature sets.
+        estimator: name of the gradient estimator.
+        options: options for the estimator, except the one that the temperature schedule sets.
         temperature: a number, or the schedule, step to temperature.
         labelled: images with their classes, for a model that learns from labels.
         batch_size: images per step.
-        learning_rate: Adam's.
+        learning_rate: learning rate of Adam.
         evaluate_every: steps between two evaluations; the last step is always followed by one.
 
     Returns:

@@ -18,7 +18,7 @@ import torch.distributed
 from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.vae.training.device import find_device
 
-# Above every seed of a run, so that no process draws what a process of another run draws.
+# Larger than any run's seed, so that two runs never share a process's draws.
 _BETWEEN_RANKS = 2**32
 
 
@@ -27,8 +27,8 @@ class Processes:
     """The processes of a run as one of them sees them.
 
     Attributes:
-        rank: of this one, from 0.
-        count: of all.
+        rank: number of this process, from 0.
+        count: number of all processes.
 
     Examples:
         >>> Processes(rank=1, count=4).rows(100)

@@ -46,7 +46,7 @@ class Recipe:
         temperature: step, from 0, to the temperature.
         learning_rate: step, from 0, to the learning rate of Adam.
         batch_size: images per step, over all processes; what is left over of an epoch is not used in it.
-        seed: of the order of the images, a new permutation every epoch.
+        seed: seed of the order of the images, a new permutation every epoch.
         draws_pixels: draw binary pixels from grey ones anew in every step.
         bfloat16: autocast the networks to bfloat16.
     """

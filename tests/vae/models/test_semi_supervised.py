@@ -154,7 +154,7 @@ def test_the_exact_estimator_sums_over_the_classes(model, images):
 
 
 def draw_gradients(model, name, image, count, **options):
-    """Return estimates of the gradient in the classifier's logits, one a row, and the exact one."""
+    """Return estimates of the gradient in the classifier's logits, one per row, and the exact one."""
     noise = torch.tensor([0.7]).double()
     logits = model.classify(image).detach()
     leaf = logits.expand(count, -1).clone().requires_grad_()

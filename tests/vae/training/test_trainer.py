@@ -91,7 +91,7 @@ def few_labels(count, **settings):
 
 
 def test_labelled_batches_show_every_label():
-    run = few_labels(50)  # batches of 20: two an epoch, and ten images left over
+    run = few_labels(50)  # batches of 20: two per epoch, and ten images left over
     epoch = [run.labelled_order.rows(step) for step in range(2)]
     assert len(torch.cat(epoch).unique()) == 40
     shown = torch.cat([run.labelled_order.rows(step) for step in range(40)])
