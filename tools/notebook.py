@@ -20,6 +20,18 @@ from nbclient import NotebookClient
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
+def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Join what a stream wrote in pieces: where it is cut depends on the kernel's timing."""
+    whole: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        stream = output.get("name")
+        if stream is not None and whole and whole[-1].get("name") == stream:
+            whole[-1].text += output.text
+        else:
+            whole.append(output)
+    return whole
+
+
 def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Keep what a reader needs and nothing that differs between two runs of the same cells."""
     notebook.metadata = nbformat.from_dict(
@@ -31,6 +43,8 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if "nbval-ignore-output" in cell.metadata.get("tags", []):
             # A progress bar moves for the reader who runs the cell; on paper it is noise.
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+        if "outputs" in cell:
+            cell.outputs = joined(cell.outputs)
         for output in cell.get("outputs", []):
             output.pop("transient", None)
             # Glue stores its key in the metadata; nothing else in there is ours.
