@@ -326,7 +326,7 @@ def check_batch(
 
 
 def _sizes_vary() -> bool:
-    """Tell whether torch.jit.trace runs, which takes a size for a tensor and warns who looks at it."""
+    """Tell whether torch.jit.trace runs, which makes tensors of sizes and warns whoever reads one."""
     torch = sys.modules.get("torch")
     return torch is not None and bool(torch.jit.is_tracing())
 

@@ -58,7 +58,7 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Write a notebook, one sentence a line as it stands in the cells."""
+    """Write a notebook in the current format."""
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     path.write_text(nbformat.writes(notebook) + "\n")
 

@@ -22,7 +22,7 @@ _ANNEALED: Mapping[str, Callable[[float], dict[str, float]]] = {
     "gumbel_rao": lambda tau: {"temperature": tau},
     "slope_annealed": lambda tau: {"slope": 1 / tau},
 }
-# What every layer has for itself.
+# Options whose values belong to one layer each.
 _OF_THE_LAYER: Mapping[str, tuple[str, ...]] = {"relax": ("control", "parameters")}
 _MULTI_SAMPLE = "vimco"
 _CONTROL_WIDTH = 100
@@ -120,7 +120,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
 
 
 def _check_layers(name: str, layers: Sequence[tuple[int, int]]) -> None:
-    """Require layers that an estimator can be for."""
+    """Require layers that the estimator can handle."""
     if name == _MULTI_SAMPLE and len(layers) > 1:
         refuse(
             "estimator", f"not be {name} with several layers", f"{len(layers)} layers"

@@ -40,7 +40,7 @@ def _open_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            # The lowest free number is that of the closed stream, which a file of the run would get instead.
+            # A closed stream frees its number, which the next file to be opened would get.
             stream = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

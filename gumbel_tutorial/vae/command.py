@@ -163,7 +163,7 @@ class Table:
 
 
 def _remembered(saved: Saved, output: Output) -> Output:
-    """Return an output with what a run was told about it before."""
+    """Return an output with the settings that the run was given before."""
     told = saved.about.get("output", {})
     known = {own.name for own in fields(Output)}
     values = {name: value for name, value in told.items() if name in known}
@@ -246,7 +246,7 @@ def _begun(arguments: list[str]) -> Train | None:
         return None
     try:
         saved = latest(given.output)
-    # Which the run says as well, once for all its processes.
+    # The run reports the same fault, once for all its processes.
     except (OSError, ValueError):
         return None
     return Train(_remembered(saved, Output(given.output, resume=True)), saved.config)

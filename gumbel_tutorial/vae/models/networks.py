@@ -42,7 +42,7 @@ class ConditionalPerceptron(nn.Module):
         """
         outputs = self.inputs(inputs)
         if classes is None:
-            # The columns of the weights, and no product with K one-hot vectors.
+            # The weights' columns are their products with the K one-hot vectors.
             share = self.classes.weight.T.to(outputs)
             outputs = outputs + share.unflatten(0, (-1, *[1] * (inputs.ndim - 2)))
         else:
@@ -56,7 +56,7 @@ class ConditionalPerceptron(nn.Module):
 
 
 class PerRow(nn.Module):
-    """A network of one's own that takes one batch axis, for inputs of any; its outputs are checked.
+    """A user's network of one batch axis, made to take any number of them; its outputs are checked.
 
     Args:
         network: rows of numbers ``(rows, inputs)`` to rows of numbers.

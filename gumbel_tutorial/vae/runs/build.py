@@ -22,7 +22,7 @@ from gumbel_tutorial.vae.training.processes import ALONE, Processes
 from gumbel_tutorial.vae.training.trainer import Recipe, Schedule, Trainer
 
 _DIGITS_VALIDATION = 200
-# Of checkpoints that do not say.
+# For checkpoints that do not say how many.
 NUM_PIXELS = {"digits": 64, "mnist": 784}
 
 

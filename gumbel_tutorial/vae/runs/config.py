@@ -117,7 +117,7 @@ class Config:
         for name, hint in _hints().items():
             value = getattr(self, name)
             if get_origin(hint) is tuple and isinstance(value, list):
-                # As a file has them, and as one would write them.
+                # A list, as JSON has it, counts as a tuple.
                 value = tuple(value)
                 object.__setattr__(self, name, value)
             _check_type(value, name, hint)

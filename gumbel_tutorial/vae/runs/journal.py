@@ -76,7 +76,7 @@ class Journal:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Give errors of a disk, which may say what happened without saying where, a name."""
+    """Name the file in errors of a disk, which may not say where they happened."""
     try:
         yield
     except OSError as error:

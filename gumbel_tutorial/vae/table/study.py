@@ -87,7 +87,7 @@ def make_runs(
     find_device(place.device)
     record.mkdir(parents=True, exist_ok=True)
     state = f"with the finished runs in {record}; the same command goes on"
-    # The lock also tells a folder that takes no file before hours of training, not after.
+    # Taking the lock also shows, before hours of training, whether the folder can be written to.
     with held(record, "record"), signals.raised(state):
         runs = store.read(record)
         for label, left in _missing(runs, place, columns, rows, seeds):

@@ -199,7 +199,7 @@ def learn_labels_alone(
     check_count(steps, "steps", 1)
     check_positive(learning_rate, "learning_rate")
     labels = _check_classes(model, labelled).long()
-    # What the classifier has no part in has no gradient, and stays.
+    # Parameters outside the classifier have no gradient and stay as they are.
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     for _ in range(steps):
         logits = model.classify(labelled.pixels)

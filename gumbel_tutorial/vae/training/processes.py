@@ -81,7 +81,7 @@ class Processes:
         return flags.item() > 0
 
     def gather(self, own: Any) -> list[Any]:
-        """Return what each of the processes has, by rank, in all of them."""
+        """Return every process's object in every process, by rank."""
         found: list[Any] = [own]
         if self.count > 1:
             found *= self.count

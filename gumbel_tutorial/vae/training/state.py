@@ -14,14 +14,14 @@ _FORMER = "surrogates."
 
 
 class Parts(NamedTuple):
-    """What of a run has a state, apart from the number of its steps.
+    """The parts of a run that have a state, apart from its number of steps.
 
     Attributes:
         model: the weights, the same in all processes.
         estimators: their weights are the same too, and what they remember of losses is each process's own.
         optimizer: Adam, whose moments are the same.
-        generator: each process's own.
-        processes: those of the run.
+        generator: the process's own.
+        processes: the processes of the run.
     """
 
     model: nn.Module
@@ -72,7 +72,7 @@ def from_tensors(parts: Parts, tensors: Mapping[str, torch.Tensor]) -> int:
 
 
 def _own(parts: Parts) -> dict[str, torch.Tensor]:
-    """Return what this process has for itself."""
+    """Return the tensors that belong to this process alone."""
     memory = parts.estimators.state_dict()["_extra_state"]
     return {
         "generator": parts.generator.get_state(),
@@ -81,7 +81,7 @@ def _own(parts: Parts) -> dict[str, torch.Tensor]:
 
 
 def _name_of(name: str, rank: int) -> str:
-    """Return the name of what a process has for itself; the first one's names are those of a run alone."""
+    """Return the name of a process's own tensor; the first has those of a run of one process."""
     return name if rank == 0 else f"process.{rank}.{name}"
 
 

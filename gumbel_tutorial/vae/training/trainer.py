@@ -214,7 +214,7 @@ def _check_batch(size: int, count: int, processes: Processes) -> None:
 def _check_model(
     model: LatentModel, estimators: EstimatorLayers, labelled: Images | None
 ) -> None:
-    """Require a model that can do with the labels and with the estimator."""
+    """Require a model that can use the labels and the estimator."""
     kind = type(model).__name__
     if model.num_classes is None and labelled is not None:
         refuse(

@@ -372,7 +372,7 @@ def test_samples_show_the_classes_by_turns(model, torch_generator):
     assert ((pixels > 0) & (pixels < 1)).all()
     state = torch_generator.get_state()
     eighth = model.sample(8, generator=torch_generator)[7]
-    # Three classes a turn: the eighth image is of the second class and the third code.
+    # Three classes per turn: the eighth image is of the second class and the third code.
     codes = torch.randn(3, 1, 1, generator=torch_generator.set_state(state)).double()
     expected = model.decoder(codes[2, 0], torch.eye(3).double()[1]).sigmoid()
     torch.testing.assert_close(eighth, expected)
