@@ -65,7 +65,7 @@ def wait_until(condition, seconds=240):
     """Wait for a condition, and fail if it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, f"did not come true in {seconds} seconds"
         time.sleep(0.05)
 
 

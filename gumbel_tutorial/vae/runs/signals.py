@@ -1,8 +1,12 @@
 """Signals that ask a run to stop: it finishes the step, saves, and says so."""
 
 import signal
+import sys
+from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from threading import Thread
 from types import FrameType
 
 # The last says that the terminal has closed; not every system has it.
@@ -43,14 +47,38 @@ def collected() -> Iterator[list[int]]:
 
 @contextmanager
 def raised(state: str) -> Iterator[None]:
-    """Raise :class:`Stopped` where such a signal arrives, for work that may be dropped at any moment."""
+    """Raise :class:`Stopped` where such a signal arrives, for work that may be dropped at any moment.
+
+    Where the work swallows it (a finaliser or a callback of the interpreter has nobody to raise to), it is
+    raised again every second until the context ends.
+    """
+    asked: SimpleQueue[signal.Signals | None] = SimpleQueue()
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
-        raise Stopped(number, state)
+        # On its way already, it may be ending other processes, and they would be left behind.
+        if not isinstance(sys.exception(), Stopped):
+            asked.put(signal.Signals(number))
+            raise Stopped(number, state)
 
+    Thread(target=_repeat, args=(asked,), daemon=True).start()
     with _handled_by(stop):
-        yield
+        try:
+            yield
+        finally:
+            asked.put(None)
+
+
+def _repeat(asked: "SimpleQueue[signal.Signals | None]") -> None:
+    """Let the last signal arrive again every second, until None says that the work has ended."""
+    last = asked.get()
+    while last is not None:
+        try:
+            following = asked.get(timeout=1)
+        except Empty:
+            interrupt_main(last)
+        else:
+            last = following
 
 
 @contextmanager

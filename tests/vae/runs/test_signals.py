@@ -2,8 +2,10 @@
 
 import os
 import signal
+from contextlib import suppress
 
 import pytest
+from helpers.vae import wait_until
 
 from gumbel_tutorial.vae.runs.signals import Stopped, collected, raised
 
@@ -40,6 +42,37 @@ def test_a_signal_is_raised_where_work_may_be_dropped(number):
     ):
         send(number)
     assert stop.value.exit_code == 128 + number
+
+
+def swallow(number):
+    """Send a signal twice to work that takes no notice, and work on."""
+    for _ in range(2):
+        with suppress(Stopped):
+            send(number)
+    wait_until(lambda: False)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_the_work_swallows_is_raised_again(number):
+    with pytest.raises(Stopped, match=number.name), raised("with all"):
+        swallow(number)
+
+
+def drop(dropped):
+    """Receive every signal while a first one ends the work."""
+    try:
+        send(signal.SIGTERM)
+    finally:
+        for number in SIGNALS:
+            send(number)
+        dropped.append("all")
+
+
+def test_signals_while_work_is_being_dropped_do_not_cut_that_short():
+    dropped = []
+    with pytest.raises(Stopped, match="SIGTERM"), raised("with all"):
+        drop(dropped)
+    assert dropped == ["all"]
 
 
 def test_a_signal_that_is_ignored_stays_so():

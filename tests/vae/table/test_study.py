@@ -220,7 +220,7 @@ def test_runs_in_processes_are_kept_and_end_with_the_command(number, tmp_path):
     counts = ["--num-samples", "5", "--seeds", "1", "--rows", "RLOO", "--jobs", "2"]
     words = [sys.executable, tmp_path / "small.py", *places, *counts]
     if number == signal.SIGTERM:
-        subprocess.run([*words, "short"], check=True, capture_output=True)
+        subprocess.run([*words, "short"], check=True, capture_output=True, timeout=600)
         assert len(table.read(tmp_path / "record")) == 3
     with running([*words, "long"], stderr=subprocess.PIPE) as process:
         # Both are at work once the command has children of its own kind.
