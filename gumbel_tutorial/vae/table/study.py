@@ -5,12 +5,12 @@ that the record holds is not made again, so the command can be stopped and repea
 """
 
 import os
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import joblib
@@ -103,26 +103,29 @@ def _make(
     if not left:
         return
     # One job at a time is done in this process, and more in others, which end with it.
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    parent = None if jobs == 1 else os.getpid()
-    work = (
-        joblib.delayed(_alone)(job, job.config(), place, parent=parent) for job in left
+    pool = joblib.Parallel(
+        n_jobs=jobs,
+        return_as="generator_unordered",
+        initializer=_end_with,
+        initargs=(os.getpid(),),
     )
+    work = (joblib.delayed(_alone)(job, job.config(), place) for job in left)
     yield from tqdm(pool(work), total=len(left), desc=label, disable=None)
 
 
-def _alone(
-    job: Job, config: Config, place: Place, *, parent: int | None
-) -> dict[str, Any]:
+def _alone(job: Job, config: Config, place: Place) -> dict[str, Any]:
     """Make a run with one thread: jobs side by side use the cores better than one job on all of them."""
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         return make_run(job, config, place)
     finally:
         torch.set_num_threads(threads)
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end with the one that started it, however that ends."""
+    Thread(target=_end_after, args=(parent,), daemon=True).start()
 
 
 def _end_after(parent: int) -> None:
