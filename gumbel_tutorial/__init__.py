@@ -17,13 +17,8 @@ Examples:
     (1000, 3)
 """
 
-from importlib import import_module, metadata, util
+from importlib import import_module, util
 from typing import Any
-
-try:
-    __version__ = metadata.version("gumbel-tutorial")
-except metadata.PackageNotFoundError:  # a folder on the path, which is not installed
-    __version__ = "0+unknown"
 
 # What must be installed for a module, and the extra that brings it.
 _TORCH = ("torch", ["torch"])
@@ -71,7 +66,21 @@ def _missing(name: str) -> str | None:
 __all__ = sorted(name for name in [*_NEEDS, *_HOME] if _missing(name) is None)
 
 
+def _version() -> str:
+    # Here, since reading it takes most of the time of the import, in which an interrupt would be a traceback.
+    from importlib import metadata
+
+    try:
+        return metadata.version("gumbel-tutorial")
+    except (
+        metadata.PackageNotFoundError
+    ):  # a folder on the path, which is not installed
+        return "0+unknown"
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return globals().setdefault(name, _version())
     module = _HOME.get(name, name)
     if module not in _NEEDS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -88,4 +97,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})

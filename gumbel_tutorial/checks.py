@@ -104,7 +104,7 @@ def at_index(where: tuple[int, ...]) -> str:
 def _any(mask: Array) -> bool:
     """Tell whether an entry is true and readable; reading synchronises the device."""
     if is_torch(mask):
-        return _any_of_tensor(mask)
+        return bool(_any_of_tensor(mask))
     if not _reading:
         return False
     truth = namespace(mask=mask).any(mask)
@@ -116,20 +116,26 @@ def _any(mask: Array) -> bool:
         return False
 
 
-def _any_of_tensor(mask: Any) -> bool:
+def none_is_true(mask: Any) -> bool:
+    """Tell whether no entry of a tensor is true; False where reading it would wait or is off."""
+    return mask.is_cpu and _any_of_tensor(mask) is False
+
+
+def _any_of_tensor(mask: Any) -> bool | None:
+    """Tell whether an entry is true; None where that is not to be read."""
     torch = sys.modules["torch"]
     # Compiled first, lest the switch become a guard: compiled code never reads.
     if is_traced() or not _reading or mask.is_meta:
-        return False
+        return None
     if isinstance(mask, torch._subclasses.FakeTensor):
-        return False
+        return None
     if mask.is_cuda and torch.cuda.is_current_stream_capturing():
-        return False
+        return None
     try:
         return bool(mask.any())
     except RuntimeError as error:
         if _has_no_value(error):
-            return False
+            return None
         raise
 
 
@@ -374,13 +380,25 @@ def check_positive(value: Any, name: str, *, least: float = 0.0) -> None:
 
 def check_count(value: Any, name: str, least: int) -> int:
     """Return a whole number, of Python or of an array library, that is at least ``least``."""
-    try:
-        whole = None if _is_bool(value) else operator.index(value)
-    except TypeError:
-        whole = None
+    whole = _whole(value)
     if whole is None or whole < least:
         refuse(name, f"be a whole number of at least {least}", value)
     return whole
+
+
+def check_whole(value: Any, name: str) -> int:
+    """Return a whole number, of Python or of an array library."""
+    whole = _whole(value)
+    if whole is None:
+        refuse(name, "be a whole number", repr(value), TypeError)
+    return whole
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        return None if _is_bool(value) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def _is_bool(value: Any) -> bool:

@@ -19,7 +19,6 @@ from gumbel_tutorial.arrays import (
     below_largest,
     cast,
     common_dtype,
-    finite_or_zero,
     is_number,
     is_torch,
     log_softmax,
@@ -43,6 +42,8 @@ from gumbel_tutorial.checks import (
     check_positive,
     check_same_categories,
     check_temperature,
+    check_whole,
+    none_is_true,
     smallest_divisor,
 )
 
@@ -67,11 +68,17 @@ def scale(perturbed: Array, temperature: Any, *, axis: int = -1) -> Array:
         return below / temperature
     # A learned temperature has the derivative -x/tau^2, which is 0 * inf at an excluded category
     # unless its -inf stays out of the division.
-    scaled = finite_or_zero(below) / cast(temperature, below.dtype)
+    temperature = cast(temperature, below.dtype)
     if is_torch(below):
-        return scaled.masked_fill(below.isneginf(), -float("inf"))
+        excluded = below.detach() == -float("inf")
+        if none_is_true(excluded):
+            return below / temperature
+        scaled = below.masked_fill(excluded, 0.0) / temperature
+        return scaled.masked_fill(excluded, -float("inf"))
     xp = namespace(below=below)
-    return xp.where(below == -xp.inf, below, scaled)
+    excluded = below == -xp.inf
+    scaled = xp.where(excluded, xp.zeros_like(below), below) / temperature
+    return xp.where(excluded, below, scaled)
 
 
 def soften(logits: Array, temperature: Any, *, axis: int = -1) -> Array:
@@ -144,6 +151,7 @@ def _perturb(
 ) -> tuple[Array, int]:
     """Return the perturbed logits of checked arguments, and their category axis counted from the end."""
     namespace(logits=logits, noise=noise, temperature=temperature)
+    axis = check_whole(axis, "axis")
     largest = check_logits(logits, axis=axis)
     # From the end, where shapes are aligned: noise may have another number of axes.
     axis = axis - logits.ndim if axis >= 0 else axis

@@ -7,6 +7,8 @@ arguments are checked when it is made. Schedules compare by their arguments, pri
 import math
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from gumbel_tutorial.arrays import is_number
 from gumbel_tutorial.checks import check_count, check_positive, refuse
 
@@ -91,8 +93,7 @@ class exponential(_Schedule):
 
     def __call__(self, step: int) -> float:
         """Return the temperature of a step."""
-        _check_step(step)
-        moved = step // self.every * self.every
+        moved = _check_step(step) // self.every * self.every
         return max(self.floor, self.start * math.exp(-self.rate * moved))
 
 
@@ -125,8 +126,7 @@ class linear(_Schedule):
         return self._between(self._progress(step))
 
     def _progress(self, step: int) -> float:
-        _check_step(step)
-        return min(step / self.steps, 1.0)
+        return min(_check_step(step) / self.steps, 1.0)
 
     def _between(self, share: float) -> float:
         # Exactly start at 0 and end at 1, however far apart: end - start would lose the smaller one.
@@ -150,6 +150,11 @@ class cosine(linear):
         return self._between((1 - math.cos(math.pi * self._progress(step))) / 2)
 
 
-def _check_step(step: int) -> None:
+def _check_step(step: int) -> int:
+    """Return a step that is not negative; one of another kind than a number must be whole."""
+    if not is_number(step):
+        return check_count(step, "step", 0)
     if not step >= 0:  # NaN included
         refuse("step", "not be negative", step)
+    # As Python's number: one of eight bits cannot be divided by 500.
+    return step.item() if isinstance(step, np.generic) else step

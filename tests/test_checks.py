@@ -7,7 +7,15 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gumbel_tutorial import categorical, checks, concrete, gumbel, gumbel_max
+from gumbel_tutorial import (
+    categorical,
+    checks,
+    concrete,
+    estimators,
+    gumbel,
+    gumbel_max,
+    vae,
+)
 
 NAN, INF = np.nan, np.inf
 
@@ -264,6 +272,13 @@ def test_without_value_checks_nothing_waits_for_the_device():
         gumbel_max.top_k_log_prob(logits, index[:, None])
         categorical.kl(logits, draws)
         gumbel.log_density(draws, tau, tau)
+        model = vae.CategoricalVAE(4, num_latents=2, num_categories=3)
+        step = estimators.get("gumbel_softmax").prepare()
+        generator = torch.Generator().manual_seed(0)
+        batch = vae.Images(torch.zeros(4, 4))
+        model.loss(batch, [step], noise=None, generator=generator).mean().backward()
+        vae.reconstruction_loss(logits, draws)
+        vae.plug_in_kl(draws[:, None], logits[:, None])
     with pytest.raises(AssertionError), NoReading():
         concrete.relax(logits, draws, tau)
 
@@ -296,6 +311,12 @@ def test_whole_numbers_of_every_library_are_counts(whole):
 def test_what_is_no_whole_number_is_refused(bad):
     with pytest.raises(ValueError, match="k must be a whole number of at least 1, got"):
         checks.check_count(bad, "k", 1)
+
+
+def test_a_whole_number_alone_keeps_its_sign():
+    assert checks.check_whole(np.int8(-2), "axis") == -2
+    with pytest.raises(TypeError, match=r"axis must be a whole number, got 2.0"):
+        checks.check_whole(2.0, "axis")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The Concrete law: relaxed samples, their densities, the binary case, and the theorems about them."""
 
 import inspect
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -412,6 +413,17 @@ def test_the_binary_density_integrates_to_one(temperature):
     assert scipy.integrate.quad(on_the_line, -width, width, limit=200)[
         0
     ] == pytest.approx(1, abs=1e-8)
+
+
+@pytest.mark.parametrize("call", [concrete.relax, concrete.log_relax])
+def test_an_axis_is_a_whole_number_of_any_library(call, to_array):
+    logits, draws = to_array(np.zeros((3, 2, 2))), to_array(np.ones((3, 2, 2)))
+    expected = call(logits, draws, 1.0, axis=1)
+    for axis in (np.int64(1), np.uint8(1), torch.tensor(1)):
+        assert (call(logits, draws, 1.0, axis=axis) == expected).all()
+    for axis in (True, np.True_, 1.0, "1", None, (1,), math.nan):
+        with pytest.raises(TypeError, match="axis must be a whole number, got"):
+            call(logits, draws, 1.0, axis=axis)
 
 
 @pytest.mark.parametrize("call", [concrete.relax, concrete.log_relax])

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 
 from gumbel_tutorial import schedules
 
@@ -70,6 +71,15 @@ def test_a_schedule_is_pickled_printed_and_compared_by_its_arguments(schedule):
 def test_a_count_of_numpy_is_a_count():
     assert schedules.linear(steps=np.int64(4)) == schedules.linear(steps=4)
     assert repr(schedules.exponential(rate=1.0, every=np.int32(2))).endswith("every=2)")
+
+
+@pytest.mark.parametrize("schedule", EVERY_KIND, ids=repr)
+def test_a_step_is_a_number_or_a_whole_one_of_any_library(schedule):
+    assert schedule(np.int8(3)) == schedule(torch.tensor(3)) == schedule(3)
+    assert schedule(np.float32(2.5)) == schedule(2.5)
+    for step in ("3", None, [3], torch.tensor(3.0), np.arange(3)):
+        with pytest.raises(ValueError, match="step must be a whole number of at least"):
+            schedule(step)
 
 
 @pytest.mark.parametrize("schedule", EVERY_KIND, ids=repr)

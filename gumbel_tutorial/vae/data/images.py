@@ -105,7 +105,7 @@ def choose_labelled(
         TypeError: labels that are not whole numbers.
         ValueError: a count below 1; labels out of their range; a class has fewer images.
     """
-    check_count(labelled_per_class, "labelled_per_class", 1)
+    labelled_per_class = check_count(labelled_per_class, "labelled_per_class", 1)
     labels = check_labels(images, num_categories).cpu().long()
     least = int(labels.bincount(minlength=num_categories).min())
     if least < labelled_per_class:

@@ -4,7 +4,7 @@ import torch
 
 from gumbel_tutorial import noise
 from gumbel_tutorial.arrays import widen
-from gumbel_tutorial.checks import refuse
+from gumbel_tutorial.checks import first_true, refuse
 from gumbel_tutorial.estimators.protocol import as_one_hot
 
 
@@ -32,9 +32,9 @@ def as_inputs(codes: torch.Tensor) -> torch.Tensor:
 
 def check_finite(logits: torch.Tensor) -> torch.Tensor:
     """Return the logits of a model, which are finite unless its training has diverged."""
-    if not logits.isfinite().all():
-        bad = logits[~logits.isfinite()][0].item()
-        refuse("logits", "be finite", bad, FloatingPointError)
+    where = first_true(~logits.isfinite())
+    if where is not None:
+        refuse("logits", "be finite", logits[where].item(), FloatingPointError)
     return logits
 
 

@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from gumbel_tutorial.checks import check_count, check_not_negative, check_positive
 from gumbel_tutorial.estimators.layers import check_options
 from gumbel_tutorial.estimators.registry import ESTIMATORS
@@ -115,11 +117,8 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, hint in _hints().items():
-            value = getattr(self, name)
-            if get_origin(hint) is tuple and isinstance(value, list):
-                # A list, as JSON has it, counts as a tuple.
-                value = tuple(value)
-                object.__setattr__(self, name, value)
+            value = _plain(getattr(self, name))
+            object.__setattr__(self, name, value)
             _check_type(value, name, hint)
         self._settle()
         for name in ("learning_rate", "temperature", "final_temperature"):
@@ -227,7 +226,8 @@ class Output:
 
     def __post_init__(self) -> None:
         for name in ("log_every", "evaluate_every", "checkpoint_every"):
-            check_count(getattr(self, name), name, 1)
+            count = check_count(getattr(self, name), name, 1)
+            object.__setattr__(self, name, count)
 
     def to_remember(self) -> dict[str, Any]:
         """Return, in JSON's types, what a resumed run need not be told again."""
@@ -277,6 +277,17 @@ def _typed(estimator: str, options: Mapping[str, float]) -> dict[str, float]:
             raise ValueError(f"options must have a whole number as {name}, got {value}")
         typed[name] = int(value) if whole else value
     return typed
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of NumPy as Python's, and lists, which files have, as tuples."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return tuple(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value
 
 
 @lru_cache

@@ -76,7 +76,7 @@ def assess(
         ValueError: a count below 1; a pixel outside [0, 1]; log-weights that are +inf or NaN.
         FloatingPointError: the logits of the codes are not finite.
     """
-    check_count(num_samples, "num_samples", 1)
+    num_samples = check_count(num_samples, "num_samples", 1)
     shown = _on_device(model, images)
     ones, many = [], []
     disable = None if progress else True
@@ -196,7 +196,7 @@ def learn_labels_alone(
         TypeError: a model that does not classify.
         ValueError: steps below 1, a learning rate that is not positive, images without labels.
     """
-    check_count(steps, "steps", 1)
+    steps = check_count(steps, "steps", 1)
     check_positive(learning_rate, "learning_rate")
     labels = _check_classes(model, labelled).long()
     # Parameters outside the classifier have no gradient and stay as they are.

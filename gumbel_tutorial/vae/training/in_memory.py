@@ -89,8 +89,8 @@ def fit(
         >>> history.steps
         [50]
     """
-    check_count(steps, "steps", 1)
-    check_count(evaluate_every, "evaluate_every", 1)
+    steps = check_count(steps, "steps", 1)
+    evaluate_every = check_count(evaluate_every, "evaluate_every", 1)
     check_positive(learning_rate, "learning_rate")
     device = device_of(model)
     check_torch_generator(generator, device)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -109,7 +109,8 @@ class Trainer:
         self.processes = processes
         images, device = as_images(images), device_of(model)
         count = len(images.pixels)
-        _check_batch(recipe.batch_size, count, self.processes)
+        batch_size = _check_batch(recipe.batch_size, count, self.processes)
+        recipe = replace(recipe, batch_size=batch_size)
         _check_model(model, estimators, labelled)
         check_torch_generator(generator, device)
         self.model, self.estimators = model, estimators.to(device)
@@ -204,11 +205,12 @@ class Trainer:
         )
 
 
-def _check_batch(size: int, count: int, processes: Processes) -> None:
-    check_count(size, "batch_size", 1)
+def _check_batch(size: int, count: int, processes: Processes) -> int:
+    size = check_count(size, "batch_size", 1)
     processes.check_batch(size)
     if size > count:
         refuse("batch_size", f"be at most {count} images", size)
+    return size
 
 
 def _check_model(

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gumbel_tutorial.vae.runs import config as module
@@ -157,3 +158,21 @@ def test_an_output_remembers_its_folders_and_how_often_it_reports(
     assert "folder" not in Output(Path("run")).to_remember()
     with pytest.raises(ValueError, match="log_every must be a whole number of at lea"):
         Output(Path("run"), log_every=0)
+
+
+def test_numbers_of_numpy_are_those_of_python():
+    settings = {"steps": 7, "learning_rate": 0.5, "hidden": (3, 4)}
+    own = Config(
+        steps=np.int64(7),
+        learning_rate=np.float32(0.5),
+        hidden=[np.int8(3), np.int16(4)],
+        estimator="rloo",
+        options={"num_samples": np.int64(3)},
+        compile=np.False_,
+    )
+    assert own == Config(**settings, estimator="rloo", options={"num_samples": 3})
+    assert from_json(own.as_json()) == own
+    with pytest.raises(ValueError, match="steps must be a whole number, got 7.0"):
+        Config(steps=np.float64(7.0))
+    every = Output(Path("run"), log_every=np.uint8(2)).to_remember()["log_every"]
+    assert type(every) is int

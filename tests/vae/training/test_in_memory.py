@@ -1,5 +1,6 @@
 """Training in one call, on real digits: it learns, it repeats itself, and it says where it diverged."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -110,3 +111,17 @@ def test_the_control_variate_of_relax_is_drawn_by_the_generator():
             )
         histories.append(history)
     assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize(
+    "whole", [np.int8, np.uint16, np.int64, np.array, torch.tensor]
+)
+def test_counts_of_every_library_train_alike(whole):
+    _, expected = fit(5, batch_size=100, evaluate_every=5)
+    _, found = fit(whole(5), batch_size=whole(100), evaluate_every=whole(5))
+    assert found == expected
+
+
+def test_a_batch_that_is_no_whole_number_is_refused():
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at lea"):
+        fit(5, batch_size=100.0)
