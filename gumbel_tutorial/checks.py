@@ -8,6 +8,8 @@ under ``vmap``, where an array has no value to look at. :func:`check_values` tur
 import math
 import operator
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations
 from types import TracebackType
 from typing import Any, NoReturn
@@ -81,6 +83,17 @@ def refuse(
 ) -> NoReturn:
     """Raise the error of an argument, with the requirement and the value it has instead."""
     raise error(f"{name} must {requirement}, got {got}")
+
+
+@contextmanager
+def needing(module: str, extra: str) -> Iterator[None]:
+    """Say of a library that an import lacks which module needs it, and which extra brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        message = f"{module} needs {library}: install gumbel-tutorial[{extra}]"
+        raise ModuleNotFoundError(message, name=library) from error
 
 
 def first_true(mask: Array) -> tuple[int, ...] | None:

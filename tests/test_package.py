@@ -55,8 +55,16 @@ for name in ("gumbel_softmax", "estimators", "vae"):
         getattr(gt, name)
     except ModuleNotFoundError as error:
         print(error)
+sys.modules["matplotlib"] = None
+for module in (
+    "nn", "estimators.layers", "distributions", "laboratory", "vae.models.bounds", "book.plots"
+):
+    try:
+        __import__(f"gumbel_tutorial.{module}")
+    except ModuleNotFoundError as error:
+        print(error)
 try:
-    from gumbel_tutorial.nn import gumbel_softmax
+    from gumbel_tutorial.vae import fit
 except ModuleNotFoundError as error:
     print(error)
 """
@@ -69,6 +77,12 @@ except ModuleNotFoundError as error:
         "estimators needs torch: install gumbel-tutorial[torch]",
         "vae needs torch: install gumbel-tutorial[vae]",
         "gumbel_tutorial.nn needs torch: install gumbel-tutorial[torch]",
+        "gumbel_tutorial.estimators needs torch: install gumbel-tutorial[torch]",
+        "gumbel_tutorial.distributions needs torch: install gumbel-tutorial[torch]",
+        "gumbel_tutorial.laboratory needs torch: install gumbel-tutorial[torch]",
+        "gumbel_tutorial.vae.models needs torch: install gumbel-tutorial[vae]",
+        "gumbel_tutorial.book.plots needs matplotlib: install gumbel-tutorial[plots]",
+        "gumbel_tutorial.vae.fit needs torch: install gumbel-tutorial[vae]",
     ]
 
 

@@ -6,7 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
+from gumbel_tutorial.checks import needing
+
+with needing(__name__, "torch"):
+    import torch
 
 
 def describe() -> dict[str, Any]:

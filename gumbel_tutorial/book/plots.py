@@ -7,11 +7,15 @@ caption is the title. Lines differ in style as well as in colour, which grey pri
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.tri import Triangulation
 from numpy.typing import ArrayLike
+
+from gumbel_tutorial.checks import needing
+
+with needing(__name__, "plots"):
+    import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+    from matplotlib.tri import Triangulation
 
 INK, MUTED, FAINT = "#22272e", "#6b737c", "#c9ced4"
 COLOURS = ("#1f6fb2", "#d1622b", "#2e8b68", "#a04a8c", "#8a6d1d", "#5b6770")

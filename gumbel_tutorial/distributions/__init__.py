@@ -17,6 +17,12 @@ Examples:
     (torch.Size([100, 1, 3]), torch.Size([100, 1]))
 """
 
+from gumbel_tutorial.checks import needing
+
+with needing(__name__, "torch"):
+    import torch  # noqa: F401
+
+
 from gumbel_tutorial.distributions.gumbel import Gumbel
 from gumbel_tutorial.distributions.gumbel_max import GumbelMax
 from gumbel_tutorial.distributions.plackett_luce import PlackettLuce

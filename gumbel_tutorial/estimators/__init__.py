@@ -5,6 +5,12 @@ estimate in the logits and the ordinary gradient in whatever ``f`` closes over.
 ``ESTIMATORS`` holds what is known of each.
 """
 
+from gumbel_tutorial.checks import needing
+
+with needing(__name__, "torch"):
+    import torch  # noqa: F401
+
+
 from gumbel_tutorial.estimators.antithetic import arm, disarm
 from gumbel_tutorial.estimators.control_variates import muprop, rebar, relax
 from gumbel_tutorial.estimators.enumeration import exact

@@ -1,5 +1,11 @@
 """Estimators against the exact gradient, on problems small enough to enumerate."""
 
+from gumbel_tutorial.checks import needing
+
+with needing(__name__, "torch"):
+    import torch  # noqa: F401
+
+
 from gumbel_tutorial.laboratory.measurement import (
     Figure,
     Measurement,

@@ -98,7 +98,10 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     for home, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"gumbel_tutorial.{home}"), name)
+            from gumbel_tutorial.checks import needing
+
+            with needing(f"{__name__}.{name}", "vae"):
+                return getattr(import_module(f"gumbel_tutorial.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -74,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
-        _say("error", f"{error}; pip install 'gumbel-tutorial[vae,tensorboard]' has it")
+        lacks = f"No module named {error.name!r}"
+        _say("error", f"{lacks}; pip install 'gumbel-tutorial[vae,tensorboard]' has it")
     except MemoryError as error:
         _say("error", f"out of memory: {error}" if str(error) else "out of memory")
     except _ERRORS as error:

@@ -29,7 +29,7 @@ def executes(monkeypatch, act):
         (MemoryError("a.gz must fit"), 1, "error: out of memory: a.gz must fit"),
         (MemoryError(), 1, "error: out of memory"),
         (
-            ModuleNotFoundError("No module named 'tyro'"),
+            ModuleNotFoundError("No module named 'tyro'", name="tyro"),
             1,
             "error: No module named 'tyro'; pip install 'gumbel-tutorial[vae,tensorboard]' has it",
         ),

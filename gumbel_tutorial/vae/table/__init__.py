@@ -1,5 +1,11 @@
 """The published comparison, repeated: tasks, estimators, and the record of the runs."""
 
+from gumbel_tutorial.checks import needing
+
+with needing(__name__, "vae"):
+    import torch  # noqa: F401
+
+
 from gumbel_tutorial.vae.table.store import read, write
 from gumbel_tutorial.vae.table.study import Place, make_run, make_runs
 from gumbel_tutorial.vae.table.tasks import (
