@@ -78,6 +78,11 @@ class check_values:
         _reading = self._before
 
 
+def reads_values() -> bool:
+    """Tell whether :func:`check_values` lets values be read."""
+    return _reading
+
+
 def refuse(
     name: str, requirement: str, got: object, error: type[Exception] = ValueError
 ) -> NoReturn:

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 # A 53-bit draw of 0 stands for the cell [0, 2^-53). Its midpoint keeps the logarithm finite: the
 # largest Gumbel is 54 log 2 = 37.4, and the cell itself comes up once in 9e15 draws.
 _MIDPOINT_OF_ZERO = 2.0**-54
+# So many numbers torch draws sooner by its own exponential, which takes its time for each of them.
+_FEW = 256
 # The 53 bits of a draw where there is no float64: what float32 holds, and the rest.
 _HIGH_BITS, _LOW_BITS = 24, 29
 
@@ -195,6 +197,21 @@ def logistic_like(array: Array, *, generator: "Generator | None" = None) -> Arra
     """Draw standard logistic noise for ``array``; arguments and errors as :func:`gumbel_like`."""
     first, second = (gumbel_like(array, generator=each) for each in _twice(generator))
     return first - second
+
+
+def plain_exponential(like: Array, generator: Any) -> Array:
+    r"""Draw $E \sim \mathrm{Exp}(1)$ like a float32 or float64 tensor on the CPU; nothing is checked.
+
+    The noise that :func:`gumbel_like` starts from, number for number up to rounding, in fewer operations
+    where the tensor is small: torch's own exponential, which draws in float64 and rounds, but may be 0.
+    """
+    torch = sys.modules["torch"]
+    if like.numel() < _FEW:
+        draws = torch.empty_like(like, memory_format=torch.contiguous_format)
+        return draws.exponential_(generator=generator).clamp_min_(_MIDPOINT_OF_ZERO)
+    return _torch_exponential(like.shape, generator, like.device, like=like).to(
+        like.dtype
+    )
 
 
 def _twice(generator: Any) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from gumbel_tutorial.estimators.protocol import (
     evaluate,
     per_variable,
 )
-from gumbel_tutorial.nn import carry
+from gumbel_tutorial.nn.hard import carry
 
 
 def arm(

@@ -27,7 +27,7 @@ from gumbel_tutorial.estimators.protocol import (
     slope_at,
     sum_variables,
 )
-from gumbel_tutorial.nn import carry
+from gumbel_tutorial.nn.hard import carry
 
 # A control variate of the perturbed logits, given the values of what is learned of it.
 Control = Callable[[torch.Tensor, Sequence[Any]], torch.Tensor]

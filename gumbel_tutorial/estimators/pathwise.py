@@ -15,7 +15,8 @@ from gumbel_tutorial.estimators.protocol import (
     evaluate,
     log_prob_each,
 )
-from gumbel_tutorial.nn import carry, gapped_path
+from gumbel_tutorial.nn.hard import carry
+from gumbel_tutorial.nn.samplers import gapped_path
 
 
 def straight_through(

@@ -14,7 +14,8 @@ from gumbel_tutorial.estimators.protocol import (
     evaluate,
     repeat,
 )
-from gumbel_tutorial.nn import carry, gumbel_rao_path
+from gumbel_tutorial.nn.hard import carry
+from gumbel_tutorial.nn.samplers import gumbel_rao_path
 
 
 def gumbel_rao(

@@ -14,7 +14,7 @@ from gumbel_tutorial.estimators.protocol import (
     log_prob,
     repeat,
 )
-from gumbel_tutorial.nn import carry
+from gumbel_tutorial.nn.hard import carry
 
 
 class MovingAverage:

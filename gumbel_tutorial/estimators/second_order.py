@@ -12,7 +12,8 @@ from gumbel_tutorial.estimators.protocol import (
     evaluate,
     log_prob_each,
 )
-from gumbel_tutorial.nn import carry, reinmax_path
+from gumbel_tutorial.nn.hard import carry
+from gumbel_tutorial.nn.samplers import reinmax_path
 
 
 def reinmax(

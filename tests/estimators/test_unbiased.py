@@ -10,7 +10,7 @@ from gumbel_tutorial.estimators.protocol import draw, log_prob, repeat, slope_at
 from gumbel_tutorial.estimators.score_function import MovingAverage
 from gumbel_tutorial.laboratory.measurement import exact_gradient, gradients
 from gumbel_tutorial.laboratory.problems import PROBLEMS, Problem, squared_distance
-from gumbel_tutorial.nn import carry
+from gumbel_tutorial.nn.hard import carry
 
 BINARY = {name: problem for name, problem in PROBLEMS.items() if "toy" in name}
 BITS = Problem(
