@@ -1,7 +1,7 @@
 """Time and memory of a call of gumbel_softmax, and of torch's, from one row to a VAE's batch.
 
-Run it with `make bench`. One thread, values checked; the medians of interleaved rounds, in microseconds a
-call, with the ratio that says how many times as fast as torch's ours is.
+Run it with `make bench`. One thread, values checked; the medians of interleaved rounds, in microseconds
+per call, with the ratio that says how many times as fast as torch's ours is.
 """
 
 from collections.abc import Callable

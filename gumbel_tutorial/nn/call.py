@@ -97,12 +97,11 @@ def gumbel_softmax(
     if eps != 1e-10:
         message = "eps has no effect: the noise is finite without it"
         warnings.warn(message, DeprecationWarning, stacklevel=2)
-    if mask is None and noise is None and plain.is_plain(logits, tau, dim, generator):
-        if generator is not None:
-            refuse_rerun()
-        sample = plain.sample(logits, float(tau), hard, dim, generator)
-        if sample is not None:
-            return sample
+    sample = (
+        None if mask is not None else _plain(logits, tau, hard, dim, noise, generator)
+    )
+    if sample is not None:
+        return sample
     if isinstance(logits, torch.Tensor) and logits.ndim == 0:
         # torch takes a scalar for the only category of the only row.
         row = gumbel_softmax(logits[None], tau, hard, dim=dim, generator=generator)
@@ -110,9 +109,24 @@ def gumbel_softmax(
     working, dim = checked_logits(logits, dim, mask)
     largest = check_logits(working, axis=dim)
     tau = checked_tau(tau, working, dim)
+    # Other spellings of the arguments, a mask and half precision take the same way, to the same numbers.
+    sample = _plain(working, tau, hard, dim, noise, generator)
+    if sample is not None:
+        return sample.to(logits.dtype)
     gumbels = noise_for(working, noise, generator, dim)
     perturbed = perturb(working, gumbels, axis=dim, largest=largest)
     return _relaxed(perturbed, tau, hard, dim).to(logits.dtype)
+
+
+def _plain(
+    logits: Any, tau: Any, hard: bool, dim: Any, noise: Any, generator: Any
+) -> torch.Tensor | None:
+    """Return a sample by the short way, or None where that is not open."""
+    if noise is not None or not plain.is_plain(logits, tau, dim, generator):
+        return None
+    if generator is not None:
+        refuse_rerun()
+    return plain.sample(logits, tau, hard, dim, generator)
 
 
 def _relaxed(perturbed: torch.Tensor, tau: Any, hard: bool, dim: int) -> torch.Tensor:

@@ -2,8 +2,8 @@ r"""The shortest way to a sample: few rows, in eager code, of a plain tensor on 
 
 Small calls cost what their operations cost to start, some microseconds each. This way starts half as many as
 the general one, and gives the same numbers up to rounding, from the same noise. Its tricks are three: a
-result is compared with itself to tell whether all rows were sound, ``alpha`` scales without making a tensor of
-the factor, and a node of the graph keeps its derivative while its value is put in place.
+result is compared with itself to tell whether all rows were sound, ``alpha`` scales without making a tensor
+of the factor, and a node of the graph keeps its derivative while its value is put in place.
 """
 
 from typing import Any
@@ -55,7 +55,7 @@ def is_plain(logits: Any, tau: Any, dim: Any, generator: Any) -> bool:
 
 
 def sample(
-    logits: torch.Tensor, tau: float, hard: bool, dim: int, generator: Any
+    logits: torch.Tensor, tau: Any, hard: bool, dim: int, generator: Any
 ) -> torch.Tensor | None:
     """Return a relaxed or one-hot sample; None where something is not finite and has to be looked for."""
     fixed = logits.detach()

@@ -224,7 +224,7 @@ def test_transforms_of_it_compile(compiler, call):
 
 def test_noise_and_masks_compile(compiler):
     mask = torch.tensor([True, True, False])
-    gumbels = gt.nn.gumbel_like(X)
+    gumbels = gt.gumbel_like(X)
     compiled = compiler(gt.nn.gumbel_softmax)
     sample = compiled(X, 0.5, noise=gumbels, mask=mask)
     expected = gt.nn.gumbel_softmax(X, 0.5, noise=gumbels, mask=mask)
@@ -337,7 +337,7 @@ def test_a_linearised_draw_needs_noise_as_an_argument(function, hard):
     # It draws twice, torch's own too: the value and the derivative belong to other samples.
     sample, push = linearize(lambda logits: function(logits, 0.5), X)
     assert (push(W) - along(sample)).abs().max() > 1e-3
-    gumbels = gt.nn.gumbel_like(X)
+    gumbels = gt.gumbel_like(X)
     soft = gt.nn.gumbel_softmax(X, 0.5, noise=gumbels)
     _, push = linearize(
         lambda logits: gt.nn.gumbel_softmax(logits, 0.5, hard, noise=gumbels), X
@@ -375,7 +375,7 @@ def test_numerical_derivatives_agree(function):
 
 
 def test_numerical_derivatives_agree_in_every_way_with_noise_as_an_argument():
-    gumbels = gt.nn.gumbel_like(X)
+    gumbels = gt.gumbel_like(X)
     tau = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
 
     def sample(logits, tau):
@@ -488,7 +488,7 @@ def test_checkpointing_refuses_a_generator(sampler, use_reentrant):
 
 @pytest.mark.parametrize("use_reentrant", [True, False])
 def test_checkpointing_takes_noise(hard, use_reentrant):
-    gumbels = gt.nn.gumbel_like(X)
+    gumbels = gt.gumbel_like(X)
 
     def sample(logits):
         return gt.nn.gumbel_softmax(logits, 0.5, hard, noise=gumbels)
@@ -543,7 +543,7 @@ def test_subclasses_and_modes_see_the_call_itself(call, function):
 def test_any_tensor_argument_may_take_the_call_over():
     one = torch.tensor(1.0).as_subclass(Watched)
     allowed = torch.ones(3, dtype=torch.bool).as_subclass(Watched)
-    gumbels = gt.nn.gumbel_like(X).as_subclass(Watched)
+    gumbels = gt.gumbel_like(X).as_subclass(Watched)
     for more in ({"tau": one}, {"mask": allowed}, {"noise": gumbels}):
         Watched.seen = []
         assert type(gt.nn.gumbel_softmax(X, **more)) is Watched

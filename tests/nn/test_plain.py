@@ -1,0 +1,142 @@
+"""The short way to a sample is the general one, from the same noise, up to rounding."""
+
+import pytest
+import torch
+from helpers.nn import rounding
+
+import gumbel_tutorial as gt
+from gumbel_tutorial import noise
+from gumbel_tutorial.nn import gumbel_softmax, plain
+
+SHAPES = [(1, 5), (5,), (64, 10), (9, 7, 3), (40, 40), (1, 1)]
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def some_logits(shape, dtype=torch.float32):
+    logits = 3 * torch.randn(shape, dtype=dtype, generator=seeded(1)) + 40
+    if shape[-1] > 1:
+        logits[..., 0] = -torch.inf
+    return logits
+
+
+def both_ways(monkeypatch, logits, *arguments, **named):
+    """Return sample, gradient and the generator's state, by the short way and by the general one."""
+    found = []
+    for short in (True, False):
+        with monkeypatch.context() as patch:
+            if not short:
+                patch.setattr(plain, "is_plain", lambda *_: False)
+            leaf, generator = logits.clone().requires_grad_(), seeded(2)
+            sample = gumbel_softmax(leaf, *arguments, generator=generator, **named)
+            weights = torch.arange(1.0, 1 + logits.numel()).reshape(logits.shape).sin()
+            (sample * weights.to(sample)).sum().backward()
+            found.append((sample.detach(), leaf.grad, generator.get_state()))
+    return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("tau", [0.1, 0.5, 1, 1.0, 3.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_soft_sample_and_its_gradient_are_those_of_the_general_way(
+    shape, tau, dtype, monkeypatch
+):
+    logits = some_logits(shape, dtype)
+    assert plain.is_plain(logits, tau, -1, None)
+    short, general = both_ways(monkeypatch, logits, tau)
+    gumbels = noise.gumbel_like(logits, generator=seeded(2))
+    bound = rounding(logits, gumbels, tau)
+    torch.testing.assert_close(short[0], general[0], rtol=bound, atol=0)
+    # A gradient is a difference of terms that are at most 1 / tau.
+    torch.testing.assert_close(short[1], general[1], rtol=0, atol=2 * bound / tau)
+    assert torch.equal(short[2], general[2])
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+@pytest.mark.parametrize("shape", [(6, 4), (30, 20)])
+def test_a_hard_sample_is_exactly_that_of_the_general_way(shape, dim, monkeypatch):
+    logits = some_logits(shape).clamp(min=-50)
+    logits[0, 0] = -torch.inf
+    for tau in (0.5, 1):
+        short, general = both_ways(monkeypatch, logits, tau, True, dim=dim)
+        assert torch.equal(short[0], general[0])
+        torch.testing.assert_close(short[1], general[1], rtol=0, atol=1e-4)
+        assert set(short[0].unique().tolist()) == {0.0, 1.0}
+        drawn = gumbel_softmax(logits, tau, True, dim=dim, generator=seeded(2))
+        assert torch.equal(drawn, short[0])
+
+
+def test_the_gradient_of_the_short_way_has_a_derivative():
+    logits = torch.randn(4, 3, dtype=torch.float64, generator=seeded())
+
+    def draw(leaf):
+        return gumbel_softmax(leaf, 0.7, generator=seeded(5))
+
+    assert plain.is_plain(logits, 0.7, -1, None)
+    leaf = logits.requires_grad_()
+    assert torch.autograd.gradcheck(draw, leaf)
+    assert torch.autograd.gradgradcheck(draw, leaf)
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (torch.nan, "logits must not be NaN, got nan at index"),
+        (torch.inf, "logits must be below [+]inf, got inf"),
+        (-torch.inf, "logits must leave a category open in every row"),
+    ],
+)
+def test_a_fault_is_found_and_named(entry, message, graph, hard):
+    logits = torch.zeros(5, 3)
+    logits[3] = entry
+    with pytest.raises(ValueError, match=message):
+        gumbel_softmax(logits.requires_grad_(graph), 0.5, hard)
+    with gt.check_values(False):
+        gumbel_softmax(logits, 0.5, hard)
+
+
+def test_an_offset_costs_the_noise_no_digits():
+    logits = torch.randn(64, 10, generator=seeded()).round()
+    for offset in (1e7, -1e7):
+        moved = gumbel_softmax(logits + offset, 0.5, generator=seeded(1))
+        assert torch.equal(moved, gumbel_softmax(logits, 0.5, generator=seeded(1)))
+
+
+def test_an_exponential_of_zero_stands_for_its_cell(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "exponential_", lambda self, **_: self.zero_())
+    drawn = noise.plain_exponential(torch.zeros(3), None)
+    assert drawn.tolist() == [2.0**-54] * 3
+
+
+def test_the_noise_of_few_numbers_is_that_of_many():
+    few = torch.zeros(200)
+    drawn = noise.plain_exponential(few, seeded())
+    gumbels = noise.gumbel_like(few, generator=seeded())
+    torch.testing.assert_close(-drawn.log(), gumbels, rtol=2.0**-23, atol=2.0**-23)
+
+
+def test_somebody_else_than_plain_eager_code_goes_the_general_way():
+    logits = torch.zeros(2, 3)
+    assert plain.is_plain(logits, 0.5, -1, None)
+    assert plain.is_plain(logits, 0.5, -1, seeded())
+    for other in (logits.half(), logits[:0], torch.nn.Parameter(logits), [0.0]):
+        assert not plain.is_plain(other, 0.5, -1, None)
+    for tau in (True, 0.0, -1.0, 1e-30, float("nan"), torch.tensor(0.5), "1"):
+        assert not plain.is_plain(logits, tau, -1, None)
+    for dim in (2, -3, True, 0.0, None):
+        assert not plain.is_plain(logits, 0.5, dim, None)
+    assert not plain.is_plain(torch.zeros(3000), 0.5, -1, None)
+    assert not plain.is_plain(logits, 0.5, -1, "seed")
+    seen = []
+    torch.func.vmap(lambda row: seen.append(plain.is_watched()) or row)(logits)
+    torch.func.grad(lambda row: seen.append(plain.is_watched()) or row.sum())(logits)
+    with torch.autograd.forward_ad.dual_level():
+        seen.append(plain.is_watched())
+    with torch._subclasses.FakeTensorMode():
+        seen.append(plain.is_watched())
+    assert seen == [True] * 4
+    assert not plain.is_watched()
