@@ -58,11 +58,11 @@ def sample(
     logits: torch.Tensor, tau: Any, hard: bool, dim: int, generator: Any
 ) -> torch.Tensor | None:
     """Return a relaxed or one-hot sample; None where something is not finite and has to be looked for."""
-    fixed = logits.detach()
+    graph = logits.requires_grad and torch.is_grad_enabled()
+    fixed = logits.detach() if graph else logits
     log_noise = plain_exponential(fixed, generator).log_()
-    perturbed = torch.sub(logits, fixed.amax(dim, keepdim=True))
-    perturbed.detach().sub_(log_noise)
-    graph = perturbed.requires_grad
+    perturbed = torch.sub(logits, fixed.amax(dim, True))
+    (perturbed.detach() if graph else perturbed).sub_(log_noise)
     if hard and not graph:
         return _corner(perturbed, dim) if _is_sound(perturbed) else None
     scaled = perturbed if tau == 1 else torch.add(_ZERO, perturbed, alpha=1 / tau)
@@ -77,12 +77,15 @@ def sample(
 
 
 def _is_sound(values: torch.Tensor) -> bool:
-    """Tell whether no entry is NaN, which every fault of a row makes of it; a NaN equals nothing."""
+    """Tell whether no entry is NaN, which a fault of its row makes of it; a NaN equals nothing.
+
+    Noise of an exponential that was drawn as 0 makes one too, and is drawn again.
+    """
     return not reads_values() or torch.equal(values, values)
 
 
 def _corner(perturbed: torch.Tensor, dim: int) -> torch.Tensor:
-    index = perturbed.argmax(dim, keepdim=True)
+    index = perturbed.argmax(dim, True)
     return torch.zeros_like(perturbed).scatter_(dim, index, 1.0)
 
 
@@ -90,5 +93,5 @@ def _softmax(scaled: torch.Tensor, dim: int) -> torch.Tensor:
     # torch's own is slow where there are more rows than entries in a row.
     if scaled.numel() < 128 or scaled.shape[dim] >= 16:
         return scaled.softmax(dim)
-    weights = torch.sub(scaled, scaled.amax(dim, keepdim=True)).exp_()
-    return weights.div_(weights.sum(dim, keepdim=True))
+    weights = torch.sub(scaled, scaled.amax(dim, True)).exp_()
+    return weights.div_(weights.sum(dim, True))
