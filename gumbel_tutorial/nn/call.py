@@ -97,25 +97,31 @@ def gumbel_softmax(
     if eps != 1e-10:
         message = "eps has no effect: the noise is finite without it"
         warnings.warn(message, DeprecationWarning, stacklevel=2)
-    sample = (
-        None if mask is not None else _plain(logits, tau, hard, dim, noise, generator)
-    )
-    if sample is not None:
-        return sample
+    sample = None
+    if mask is None:
+        sample = _plain(logits, tau, hard, dim, noise, generator)
+    if sample is None:
+        sample = _general(logits, tau, hard, dim, generator, mask, noise)
+    return sample
+
+
+def _general(
+    logits: Any, tau: Any, hard: bool, dim: Any, generator: Any, mask: Any, noise: Any
+) -> torch.Tensor:
+    """Check the arguments, whatever they are, and return the sample."""
     if isinstance(logits, torch.Tensor) and logits.ndim == 0:
         # torch takes a scalar for the only category of the only row.
-        row = gumbel_softmax(logits[None], tau, hard, dim=dim, generator=generator)
-        return row[0]
+        return _general(logits[None], tau, hard, dim, generator, mask, noise)[..., 0]
     working, dim = checked_logits(logits, dim, mask)
     largest = check_logits(working, axis=dim)
     tau = checked_tau(tau, working, dim)
-    # Other spellings of the arguments, a mask and half precision take the same way, to the same numbers.
+    # Other spellings of the arguments, a mask and half precision take the short way to the same numbers.
     sample = _plain(working, tau, hard, dim, noise, generator)
-    if sample is not None:
-        return sample.to(logits.dtype)
-    gumbels = noise_for(working, noise, generator, dim)
-    perturbed = perturb(working, gumbels, axis=dim, largest=largest)
-    return _relaxed(perturbed, tau, hard, dim).to(logits.dtype)
+    if sample is None:
+        gumbels = noise_for(working, noise, generator, dim)
+        perturbed = perturb(working, gumbels, axis=dim, largest=largest)
+        sample = _relaxed(perturbed, tau, hard, dim)
+    return sample.to(logits.dtype)
 
 
 def _plain(
