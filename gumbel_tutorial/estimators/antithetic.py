@@ -110,9 +110,8 @@ def _antithetic(
     second: torch.Tensor,
     weight: torch.Tensor,
 ) -> torch.Tensor:
-    losses = evaluate(
-        f, torch.stack([as_one_hot(bits.long(), logits) for bits in (first, second)])
-    )
+    pair = [as_one_hot(bits.long(), logits) for bits in (first, second)]
+    losses = evaluate(f, torch.stack(pair), several=True)
     gap = per_variable((losses[0] - losses[1]).detach(), weight)
     slope = torch.stack([-gap * weight, gap * weight], -1)
     return carry(losses.mean(0), along(slope, logits, losses[0]))

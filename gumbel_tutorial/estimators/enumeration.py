@@ -43,7 +43,7 @@ def exact(
     logits = check_arguments(logits, generator)
     batch_ndim = batch_axes(f, logits)
     states = _all_states(logits, batch_ndim)
-    losses = evaluate(f, states)
+    losses = evaluate(f, states, several=True)
     probs = log_prob(logits, states, losses).exp()
     # A state of probability 0 counts nothing, whatever is lost there.
     return (probs * torch.where(probs > 0, losses, 0)).sum(0)

@@ -62,24 +62,29 @@ def check_divisor(
         check_broadcasts_to(temperature, name, logits)
 
 
-def evaluate(f: Losses, sample: torch.Tensor) -> torch.Tensor:
+def evaluate(f: Losses, sample: torch.Tensor, *, several: bool = False) -> torch.Tensor:
     """Return the losses of samples, in float32 at least, their shape checked.
+
+    With ``several`` the first axis counts samples, each of which has a loss of its own.
 
     Differences of losses are what estimators live on, and half precision rounds them away.
     """
-    losses = _call(f, sample)
-    if losses.shape != sample.shape[: losses.ndim]:
-        requirement = "return losses of the leading shape of its samples, "
-        requirement += str(tuple(sample.shape))
-        refuse("f", requirement, f"shape {tuple(losses.shape)}")
+    losses = _call(f, sample, several)
     return widen(losses) if losses.is_floating_point() else losses.to(sample.dtype)
 
 
-def _call(f: Losses, sample: torch.Tensor) -> torch.Tensor:
+def _call(f: Losses, sample: torch.Tensor, several: bool) -> torch.Tensor:
     losses = f(sample)
     if not isinstance(losses, torch.Tensor):
         kind = type(losses).__name__
         refuse("f", "return a torch tensor of losses", kind, TypeError)
+    fits = losses.shape == sample.shape[: losses.ndim]
+    if not fits or not several <= losses.ndim < sample.ndim:
+        requirement = "return losses of the leading shape of its samples, "
+        requirement += f"{tuple(sample.shape)} without the categories"
+        refuse("f", requirement, f"shape {tuple(losses.shape)}")
+    if losses.is_complex():
+        refuse("f", "return real losses", losses.dtype, TypeError)
     return losses
 
 
@@ -113,12 +118,14 @@ def batch_axes(f: Losses, logits: torch.Tensor) -> int:
         try:
             # No sample at all tells the shape, and costs no evaluation.
             if not torch.compiler.is_compiling():
-                return _call(f, torch.zeros_like(repeat(logits, 0))).ndim - 1
+                nothing = torch.zeros_like(repeat(logits, 0))
+                return _call(f, nothing, several=True).ndim - 1
         except RuntimeError:
             pass
         # A loss with a reshape to -1 needs one sample. So does a graph, where no error is caught; there it is
         # free, since what only tells a shape is never run.
-        return _call(f, as_one_hot(logits.argmax(-1), logits)).ndim
+        one = as_one_hot(logits.argmax(-1), logits)
+        return _call(f, one, several=False).ndim
 
 
 def sum_variables(values: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:

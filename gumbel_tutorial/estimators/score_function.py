@@ -166,7 +166,7 @@ def rloo(
     num_samples = check_count(num_samples, "num_samples", 2)
     logits = repeat(logits, num_samples)
     sample = draw(logits, generator)
-    losses = evaluate(f, sample)
+    losses = evaluate(f, sample, several=True)
     # f(z_i) less the mean of the others, which is a multiple of f(z_i) less the mean of all.
     advantage = (losses - losses.mean(0)).detach() * num_samples / (num_samples - 1)
     return carry(losses, advantage * log_prob(logits, sample, losses)).mean(0)
@@ -206,7 +206,7 @@ def vimco(
     num_samples = check_count(num_samples, "num_samples", 2)
     logits = repeat(logits, num_samples)
     sample = draw(logits, generator)
-    losses = evaluate(f, sample)
+    losses = evaluate(f, sample, several=True)
     bound = _multi_sample_bound(losses)
     others = (losses.sum(0) - losses) / (num_samples - 1)
     # Row i of the square has the i-th loss replaced, so that sample i does not enter its baseline.

@@ -66,7 +66,7 @@ def unordered_set(
     variables = logits.detach().reshape(*logits.shape[:axes], size, logits.shape[-1])
     index, log_left = sample_without_replacement(variables, num_samples, generator)
     sample = as_one_hot(index, logits).reshape(num_samples, *logits.shape)
-    losses = evaluate(f, sample)
+    losses = evaluate(f, sample, several=True)
     joint = log_prob(repeat(logits, num_samples), sample, losses)
     first, second = leave_one_out(joint.detach(), log_left)
     weight = (joint.detach() + first).exp()

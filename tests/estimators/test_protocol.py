@@ -343,6 +343,39 @@ def test_bad_options_are_refused_in_words(name, options, message):
         getattr(estimators, name)(each, torch.zeros(3), generator=seeded(), **options)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "names"),
+    [
+        # Losses that keep the categories: no sum over the last axis, or one that keeps it.
+        (lambda z: z, list(estimators.ESTIMATORS)),
+        (lambda z: z.sum(-1, keepdim=True), list(estimators.ESTIMATORS)),
+        # A mean over several samples is none of theirs.
+        (
+            lambda z: z.mean(),
+            ["exact", "rloo", "vimco", "unordered_set", "arm", "disarm"],
+        ),
+    ],
+)
+def test_losses_that_no_sample_has_are_refused(wrong, names):
+    needed = {
+        "reinforce_moving_average": {"baseline": MovingAverage()},
+        "relax": {"control": lambda z: z.sum(-1)},
+    }
+    for name in names:
+        with pytest.raises(ValueError, match=r"f must return losses of the leading sh"):
+            getattr(estimators, name)(
+                wrong,
+                torch.zeros(3, 2),
+                generator=seeded(),
+                **needed.get(name, {}),
+            )
+
+
+def test_complex_losses_are_refused():
+    with pytest.raises(TypeError, match="f must return real losses, got torch.complex"):
+        estimators.rloo(lambda z: z.sum(-1) + 0j, torch.zeros(3), generator=seeded())
+
+
 def test_other_refusals():
     with pytest.raises(
         ValueError, match="logits must have at most 16384 states, got 59049"
