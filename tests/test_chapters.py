@@ -225,13 +225,9 @@ def is_called_like_a_function(value):
     )
 
 
-# Checks nothing either; what readers call for it is harden.
-FORMULAS = {"carry"}
-
-
 def is_for_readers(name, function):
     """Tell a public function from a formula that checks nothing, which other modules call."""
-    if name.startswith("_") or name in FORMULAS:
+    if name.startswith("_"):
         return False
     return "nothing is checked" not in inspect.getdoc(function).partition("\n\n")[0]
 
