@@ -49,6 +49,7 @@ def test_every_function_compiles_in_one_graph(name):
     assert_same(compiled(*arguments), function(*arguments))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

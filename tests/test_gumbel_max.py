@@ -97,14 +97,15 @@ def test_the_location_of_the_maximum_is_rounded_once():
     assert gumbel_max.max_location(many) == np.float16(np.log(70_000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_logits_are_compared_in_float32(dtype, torch_generator):
     kind = getattr(torch, dtype)
     logits = torch.randn(64, generator=torch_generator).to(kind)
     probs = categorical.probs(logits.double()).numpy()
     in_float32, in_dtype = [], []
-    for _ in range(8):
-        draws = noise.gumbel((250_000, 64), generator=torch_generator)
+    for _ in range(100):
+        draws = noise.gumbel((10_000, 64), generator=torch_generator)
         in_float32.append(gumbel_max.argmax_sample(logits, draws))
         in_dtype.append((logits + draws.to(kind)).argmax(-1))
     assert p_value(torch.cat(in_float32), probs) > FAILURE_RATE

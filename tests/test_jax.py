@@ -53,6 +53,7 @@ def assert_same(ours, expected, rtol=1e-10, atol=1e-12):
         np.testing.assert_allclose(np.asarray(array), other, rtol=rtol, atol=atol)
 
 
+@pytest.mark.slow  # JAX compiles each operation
 @pytest.mark.parametrize("name", CALLS)
 def test_numpy_and_jax_agree_in_float32_as_it_comes(name):
     function, arguments = find(name), CALLS[name]
@@ -111,6 +112,7 @@ def test_derivatives_are_those_of_torch(name):
         assert_same(mine, theirs.numpy(), rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow  # as above
 @pytest.mark.usefixtures("x64")
 def test_derivatives_are_right_where_values_are_at_their_limits():
     slopes = jax.vmap(jax.grad(gumbel.quantile))(jnp.array([0.0, 1e-9, 1.0]))

@@ -56,13 +56,15 @@ TAIL = (1e-6, 5e-8, 1e-8, 1e-9)
 
 
 def tail_p_value(draw, thresholds, chunks, size):
-    """Return the smallest Poisson p-value of the counts of E < t, and the number of infinities."""
+    """Return the smallest Poisson p-value of the counts of E < t, and how many chunks reach 0 or infinity."""
     counts, infinities = np.zeros(len(thresholds)), 0
     for _ in range(chunks):
         draws = draw(size)
-        infinities += int((draws == 0).sum()) + int((draws == np.inf).sum())
-        small = np.asarray(draws[draws < max(thresholds)])
-        counts += [(small < t).sum() for t in thresholds]
+        least, most = float(draws.min()), float(draws.max())
+        infinities += (least == 0) + (most == np.inf)
+        if least < max(thresholds):  # few are
+            small = np.asarray(draws[draws < max(thresholds)])
+            counts += [(small < t).sum() for t in thresholds]
     expected = chunks * size * np.asarray(thresholds)
     above = scipy.stats.poisson.sf(counts - 1, expected)
     below = scipy.stats.poisson.cdf(counts, expected)
@@ -74,8 +76,8 @@ def test_a_billion_float32_draws_are_finite_and_right_down_to_1e_9(generator):
     p_value, infinities = tail_p_value(
         lambda size: noise.exponential(size, generator=generator, dtype="float32"),
         TAIL,
-        chunks=250,
-        size=4_000_000,
+        chunks=8000,
+        size=125_000,
     )
     assert infinities == 0
     assert p_value > FAILURE_RATE
@@ -92,7 +94,7 @@ def test_the_tail_test_rejects_a_24_bit_uniform(construction, torch_generator):
 
     # A quarter of the draws is enough: a grid of 24 bits has one point, 0 or its neighbour, where twelve
     # draws below 5e-8 are expected.
-    p_value, infinities = tail_p_value(draw, TAIL, chunks=60, size=4_000_000)
+    p_value, infinities = tail_p_value(draw, TAIL, chunks=1920, size=125_000)
     assert p_value < FAILURE_RATE
     assert infinities > 0
 
@@ -129,17 +131,15 @@ def test_torch_draws_have_the_asked_shape_dtype_and_device(
     assert draw(3, generator=torch_generator).dtype == torch.get_default_dtype()
 
 
+# Enough to round to one in half precision; in the others only the edges below are that near to it.
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 def test_every_dtype_stays_strictly_inside_its_range(dtype, torch_generator):
-    for _ in range(5):
-        uniform = noise.uniform(2_000_000, generator=torch_generator, dtype=dtype)
-        assert (uniform > 0).all()
-        assert (uniform < 1).all()
-        assert (
-            noise.exponential(2_000_000, generator=torch_generator, dtype=dtype) > 0
-        ).all()
-        gumbel = noise.gumbel(2_000_000, generator=torch_generator, dtype=dtype)
-        assert gumbel.isfinite().all()
+    options = {"generator": torch_generator, "dtype": dtype}
+    uniform = noise.uniform(1_000_000, **options)
+    assert uniform.min() > 0
+    assert uniform.max() < 1
+    assert noise.exponential(1_000_000, **options).min() > 0
+    assert noise.gumbel(1_000_000, **options).isfinite().all()
 
 
 def test_the_edges_of_the_53_bit_grid_stay_inside(monkeypatch):
@@ -211,7 +211,7 @@ def test_gumbel_like_takes_torchs_default_generator():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_logits_get_noise_that_does_not_tie(dtype, torch_generator):
-    logits = torch.zeros(200_000, 100, dtype=getattr(torch, dtype))
+    logits = torch.zeros(50_000, 100, dtype=getattr(torch, dtype))
     draws = noise.gumbel_like(logits, generator=torch_generator)
 
     def first_half_p_value(draws):

@@ -121,7 +121,7 @@ def test_gumbel_rao_has_the_mean_of_straight_through_gumbel_softmax_and_less_var
     averaged = draws("gumbel_rao", problem, temperature=0.5, num_inner=10)
     assert mean_p_value(plain - averaged, torch.zeros(4)) > FAILURE_RATE
     spread = [
-        draws("gumbel_rao", problem, 50_000, temperature=0.5, num_inner=m).var(0).sum()
+        draws("gumbel_rao", problem, 5_000, temperature=0.5, num_inner=m).var(0).sum()
         for m in (1, 4, 16)
     ]
     assert spread[0] > 1.3 * spread[1] > 1.3 * spread[2]

@@ -275,6 +275,7 @@ def fresh_compiler():
     torch.compiler.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_compiler")
 @pytest.mark.parametrize("hard", [False, True])
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
@@ -320,6 +321,7 @@ def test_inductors_code_draws_from_the_law():
     assert statistics.chi_square_p_value(counts, [0.6, 0.3, 0.1]) > FAILURE_RATE
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_compiler")
 def test_it_compiles_with_a_generator_too():
     compiled = torch.compile(

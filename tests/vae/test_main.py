@@ -128,15 +128,15 @@ def test_a_terminal_of_ascii_shows_what_it_can(monkeypatch, tmp_path):
 
 
 def test_a_command_without_streams_trains_to_the_same_bits(tmp_path):
-    words = (
-        f"{sys.executable} -m gumbel_tutorial.vae train --steps 5 --output {tmp_path}"
-    )
+    settings = {"num_latents": 4, "num_categories": 3, "hidden": (5,), "steps": 5}
+    flags = "--num-latents 4 --num-categories 3 --hidden 5 --steps 5"
+    words = f"{sys.executable} -m gumbel_tutorial.vae train {flags}"
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     subprocess.run(
-        ["sh", "-c", f"{words}/deaf >&- 2>&-"],
+        ["sh", "-c", f"{words} --output {tmp_path}/deaf >&- 2>&-"],
         check=True,
         timeout=600,
         env={**os.environ, **threads},
     )
-    run(Config(steps=5), Output(tmp_path / "heard"))
+    run(Config(**settings), Output(tmp_path / "heard"))
     same_files(tmp_path / "deaf", tmp_path / "heard")

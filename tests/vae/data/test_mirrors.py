@@ -197,9 +197,9 @@ def test_every_mirror_tried_is_listed(tmp_path, mirror):
     failing = mirror(status=503)
     silent = ThreadingHTTPServer(("127.0.0.1", 0), Mirror)  # it listens, never answers
     gone = f"http://127.0.0.1:{silent.server_port}"
-    with pytest.raises(
-        OSError, match=f"{gone}/{FIRST}: it must send 8192 bytes in 0.1"
-    ):
+    # Two watch the time, and either may be first to say so.
+    late = f"{gone}/{FIRST}: (it must send 8192 bytes in 0.1|ReadTimeout)"
+    with pytest.raises(OSError, match=late):
         fetch(tmp_path, FILES, [gone], timeout=0.1)
     silent.server_close()
     with pytest.raises(OSError, match="could not be fetched") as caught:

@@ -26,15 +26,16 @@ def fit(steps, *, seed=0, **options):
 @pytest.fixture(scope="module")
 def relaxed():
     """Return a model trained at relaxed codes, and its history."""
-    return fit(1200, learning_rate=3e-3)
+    return fit(600, learning_rate=3e-3)
 
 
 @pytest.fixture(scope="module")
 def discrete():
     """Return a model trained at discrete codes, and its history."""
-    return fit(1200, learning_rate=3e-3, estimator="rloo", options={"num_samples": 4})
+    return fit(600, learning_rate=3e-3, estimator="rloo", options={"num_samples": 4})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", ["relaxed", "discrete"])
 def test_training_lowers_the_bound_on_images_it_has_not_seen(trained, request):
     model, history = request.getfixturevalue(trained)
@@ -46,6 +47,7 @@ def test_training_lowers_the_bound_on_images_it_has_not_seen(trained, request):
     assert vae.categorical_kl(model.encode(held_back.pixels)).mean() > 1.5
 
 
+@pytest.mark.slow
 def test_the_relaxed_objective_flatters_itself(relaxed):
     _, history = relaxed
     assert history.relaxed[-1] < history.train[-1] - 0.3
