@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.estimators.protocol import Estimator
 from gumbel_tutorial.vae.data.images import Images
 
@@ -119,3 +120,11 @@ class LatentModel(nn.Module, ABC):
 
     def _lacks(self, name: str) -> TypeError:
         return TypeError(f"model must define {name}, got {type(self).__name__}")
+
+
+def check_model(model: object) -> None:
+    """Require a model that says what its layers are."""
+    if not isinstance(model, LatentModel):
+        refuse("model", "be a LatentModel", type(model).__name__, TypeError)
+    if not getattr(model, "layers", None):
+        refuse("model", "say what its layers are", f"none in {type(model).__name__}")

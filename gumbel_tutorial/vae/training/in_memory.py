@@ -11,7 +11,7 @@ from gumbel_tutorial.checks import check_count, check_positive, check_torch_gene
 from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.data.images import Images
 from gumbel_tutorial.vae.data.sources import as_images
-from gumbel_tutorial.vae.models.base import LatentModel
+from gumbel_tutorial.vae.models.base import LatentModel, check_model
 from gumbel_tutorial.vae.training.batches import first_weights, is_due
 from gumbel_tutorial.vae.training.device import device_of
 from gumbel_tutorial.vae.training.evaluation import discrete_loss, validate
@@ -92,6 +92,7 @@ def fit(
     steps = check_count(steps, "steps", 1)
     evaluate_every = check_count(evaluate_every, "evaluate_every", 1)
     check_positive(learning_rate, "learning_rate")
+    check_model(model)
     device = device_of(model)
     check_torch_generator(generator, device)
     shown, held_back = (as_images(s).to(device) for s in (images, test_images))

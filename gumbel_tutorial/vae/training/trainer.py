@@ -20,7 +20,7 @@ from gumbel_tutorial.noise import normal
 from gumbel_tutorial.vae.data.binarisation import dynamic
 from gumbel_tutorial.vae.data.images import Images, check_labels
 from gumbel_tutorial.vae.data.sources import as_images
-from gumbel_tutorial.vae.models.base import LatentModel
+from gumbel_tutorial.vae.models.base import LatentModel, check_model
 from gumbel_tutorial.vae.training.batches import Order
 from gumbel_tutorial.vae.training.device import device_of
 from gumbel_tutorial.vae.training.processes import ALONE, Processes
@@ -107,6 +107,7 @@ class Trainer:
         labelled: Images | None = None,
     ) -> None:
         self.processes = processes
+        check_model(model)
         images, device = as_images(images), device_of(model)
         count = len(images.pixels)
         batch_size = _check_batch(recipe.batch_size, count, self.processes)

@@ -127,3 +127,25 @@ def test_counts_of_every_library_train_alike(whole):
 def test_a_batch_that_is_no_whole_number_is_refused():
     with pytest.raises(ValueError, match="batch_size must be a whole number of at lea"):
         fit(5, batch_size=100.0)
+
+
+class NoLayers(vae.LatentModel):
+    loss = torch.nn.Identity.forward
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "message"),
+    [
+        (torch.nn.Linear(64, 64), TypeError, "model must be a LatentModel, got Linear"),
+        (None, TypeError, "model must be a LatentModel, got NoneType"),
+        (
+            NoLayers(),
+            ValueError,
+            "model must say what its layers are, got none in NoLa",
+        ),
+    ],
+)
+def test_what_is_no_model_is_refused(model, error, message):
+    generator = torch.Generator()
+    with pytest.raises(error, match=message):
+        vae.fit(model, *vae.digits(), steps=1, generator=generator)
