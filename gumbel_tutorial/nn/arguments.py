@@ -36,14 +36,19 @@ def check_dense(tensor: Any, name: str) -> None:
     check_floating(tensor, name)
 
 
-def category_dim(tensor: torch.Tensor, dim: Any, name: str) -> int:
-    """Return where the categories lie, counted from the end, where shapes are aligned."""
+def whole_dim(dim: Any) -> int:
+    """Return ``dim`` as a whole number of Python, which a bool is not."""
     if isinstance(dim, bool):
         refuse("dim", "be a whole number", dim, TypeError)
     try:
-        index = operator.index(dim)
+        return operator.index(dim)
     except TypeError:
         refuse("dim", "be a whole number", dim, TypeError)
+
+
+def category_dim(tensor: torch.Tensor, dim: Any, name: str) -> int:
+    """Return where the categories lie, counted from the end, where shapes are aligned."""
+    index = whole_dim(dim)
     axes = tensor.ndim
     if not -axes <= index < axes:
         shape = tuple(tensor.shape)

@@ -8,7 +8,7 @@ import torch
 
 from gumbel_tutorial.arrays import is_number
 from gumbel_tutorial.checks import check_count, check_logits, check_positive, refuse
-from gumbel_tutorial.nn.arguments import checked_logits
+from gumbel_tutorial.nn.arguments import checked_logits, whole_dim
 from gumbel_tutorial.nn.call import gumbel_softmax
 from gumbel_tutorial.nn.hard import one_hot
 
@@ -25,28 +25,30 @@ class GumbelSoftmax(torch.nn.Module):
     biased at low temperature; take hard ones where the rest of the network, or its meaning, needs one
     category.
 
-    ``tau`` is one of three:
+    ``tau`` is one of four:
 
     * a number: set ``layer.tau = 0.5`` whenever it changes;
     * a schedule, a function of the step, as :mod:`gumbel_tutorial.schedules` makes them: call
       :meth:`advance` after each optimiser step. The layer does not count its own calls, since gradients may
       be accumulated and a layer used twice;
     * learned (``learned=True``, from a number): the parameter is $\log\tau$, so that no step of an optimiser
-      can make the temperature negative.
+      can make the temperature negative;
+    * a ``torch.nn.Parameter`` without axes of your own, which may be shared with other modules. It is the
+      temperature itself, and a call refuses it where an optimiser has made it negative.
 
     The temperature is a tensor of the module's state and moves with it, and so does the step: a loaded
     layer continues where the saved one was. Compiled code takes a changed temperature without being
     compiled again.
 
     Args:
-        tau: the temperature, positive, or a schedule.
+        tau: the temperature, positive: a number, a schedule or a parameter.
         hard: one-hot samples in training too.
         dim: where the categories lie.
         learned: whether ``tau``, a number, is only the start of a learned one.
 
     Raises:
-        TypeError: ``tau`` is neither a number nor a schedule, or a schedule that would be learned.
-        ValueError: a temperature that is not positive.
+        TypeError: ``tau`` is of another kind, or no number and would be learned; ``dim`` is not whole.
+        ValueError: a temperature that is not positive; a parameter with axes.
 
     Examples:
         >>> layer = GumbelSoftmax(tau=lambda step: max(0.5, 1.0 - 0.1 * step), hard=True)
@@ -63,7 +65,7 @@ class GumbelSoftmax(torch.nn.Module):
 
     def __init__(
         self,
-        tau: float | Callable[[int], float] = 1.0,
+        tau: float | Callable[[int], float] | torch.nn.Parameter = 1.0,
         hard: bool = False,
         dim: int = -1,
         *,
@@ -71,10 +73,15 @@ class GumbelSoftmax(torch.nn.Module):
     ) -> None:
         """Set the temperature and how samples come out."""
         super().__init__()
-        self.hard, self.dim = hard, dim
-        self.schedule = tau if callable(tau) else None
-        if learned and self.schedule is not None:
-            raise TypeError("tau must be a number to be learned, got a schedule")
+        self.hard, self.dim = hard, whole_dim(dim)
+        own = isinstance(tau, torch.nn.Parameter)
+        self.schedule = tau if callable(tau) and not own else None
+        if learned and not is_number(tau):
+            kind = "a parameter" if own else "a schedule"
+            refuse("tau", "be a number to be learned", kind, TypeError)
+        if own:
+            self.temperature = _checked_parameter(tau)
+            return
         start = _checked_number(self.schedule(0) if self.schedule else tau)
         if learned:
             self.log_temperature = torch.nn.Parameter(torch.tensor(start).log())
@@ -85,7 +92,7 @@ class GumbelSoftmax(torch.nn.Module):
 
     @property
     def learned(self) -> bool:
-        """Whether the temperature is a parameter."""
+        """Whether the temperature is learned as its logarithm."""
         return hasattr(self, "log_temperature")
 
     @property
@@ -158,9 +165,18 @@ class GumbelSoftmax(torch.nn.Module):
         return ", ".join(shown)
 
 
+def _checked_parameter(tau: Any) -> torch.nn.Parameter:
+    if tau.ndim:
+        refuse("tau", "have no axes", f"shape {tuple(tau.shape)}")
+    check_positive(tau, "tau")
+    return tau
+
+
 def _checked_number(tau: Any) -> float:
     if not is_number(tau):
         kind = type(tau).__name__
-        refuse("tau", "be a number or a schedule of the step", kind, TypeError)
+        refuse(
+            "tau", "be a number, a schedule of the step or a parameter", kind, TypeError
+        )
     check_positive(tau, "tau", least=2.0**-126)
     return float(tau)

@@ -145,8 +145,12 @@ def test_a_changed_temperature_does_not_recompile():
     [
         ({"tau": 0.0}, ValueError, "tau must be positive, got 0.0"),
         ({"tau": lambda _: -1.0}, ValueError, "tau must be positive, got -1.0"),
-        ({"tau": "1"}, TypeError, "tau must be a number or a schedule of the step"),
-        ({"tau": torch.tensor(1.0)}, TypeError, "tau must be a number or a schedule"),
+        ({"tau": "1"}, TypeError, "tau must be a number, a schedule of the step or"),
+        (
+            {"tau": torch.tensor(1.0)},
+            TypeError,
+            "tau must be a number, a schedule of the step or",
+        ),
         ({"tau": anneal, "learned": True}, TypeError, "tau must be a number to be"),
     ],
 )
@@ -154,3 +158,48 @@ def test_bad_arguments_are_refused_when_it_is_made(arguments, error, message):
     with pytest.raises(error) as raised:
         GumbelSoftmax(**arguments)
     assert message in str(raised.value)
+
+
+def test_a_parameter_of_the_users_own_is_the_temperature():
+    tau = torch.nn.Parameter(torch.tensor(0.5))
+    layer = GumbelSoftmax(tau)
+    assert list(layer.parameters()) == [tau]
+    logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    sample = layer(logits, generator=torch.Generator().manual_seed(1))
+    fixed = gumbel_softmax(logits, 0.5, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(sample, fixed, rtol=1e-4, atol=0)
+    sample[:, 0].sum().backward()
+    assert tau.grad != 0
+    layer.tau = 2.0
+    assert tau.item() == 2.0
+    again = GumbelSoftmax(torch.nn.Parameter(torch.tensor(1.0)))
+    again.load_state_dict(layer.state_dict())
+    assert again.tau.item() == 2.0
+    with torch.no_grad():
+        tau.fill_(-1.0)
+    with pytest.raises(ValueError, match="tau must be positive, got -1"):
+        layer(logits)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"dim": "x"}, TypeError, "dim must be a whole number, got x"),
+        ({"dim": True}, TypeError, "dim must be a whole number, got True"),
+        (
+            {"tau": torch.nn.Parameter(torch.ones(2))},
+            ValueError,
+            "tau must have no axes",
+        ),
+        (
+            {"tau": torch.nn.Parameter(torch.tensor(1.0)), "learned": True},
+            TypeError,
+            "tau must be a number to be learned, got a parameter",
+        ),
+    ],
+)
+def test_what_a_layer_cannot_be_made_of_is_refused_when_it_is_made(
+    options, error, message
+):
+    with pytest.raises(error, match=message):
+        GumbelSoftmax(**options)
