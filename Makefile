@@ -37,7 +37,7 @@ test: chromium lint unit notebooks site
 
 # What to run while editing: two minutes, and no browser.
 quick: lint
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --numprocesses 2 -m "not slow and not browser"
+	@$(BIN)/python -m pytest --quiet --numprocesses 2 -m "not slow and not browser"
 
 # The environment: torch first and alone, since it is the one package whose build depends on the machine.
 $(STAMP): requirements.txt pyproject.toml tools/check_machine.sh
@@ -74,7 +74,7 @@ lint: $(STAMP)
 	@$(BIN)/python tools/notebook.py check chapters/*.ipynb
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest --quiet -m "not browser"
+	@$(BIN)/python -m pytest --quiet --numprocesses 2 -m "not browser"
 
 # Strict: a notebook whose stored outputs are not what its cells print today fails.
 notebooks: $(STAMP)

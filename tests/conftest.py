@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-# Two threads beside another busy process wait for each other: who says how many is heard.
-if "OMP_NUM_THREADS" not in os.environ:
-    torch.set_num_threads(2)
+# One thread, here and in the processes that tests start, unless the environment says otherwise: the tensors
+# are small, two threads beside another busy process wait for each other, and a run keeps its number.
+torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture
