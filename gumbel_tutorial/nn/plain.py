@@ -66,7 +66,7 @@ def sample(
     if hard and not graph:
         return _corner(perturbed, dim) if _is_sound(perturbed) else None
     scaled = perturbed if tau == 1 else torch.add(_ZERO, perturbed, alpha=1 / tau)
-    relaxed = scaled.softmax(dim) if graph else _softmax(scaled, dim)
+    relaxed = scaled.softmax(dim) if graph else _softmax(scaled, tau, dim)
     if not _is_sound(relaxed):
         return None
     if not hard:
@@ -89,9 +89,11 @@ def _corner(perturbed: torch.Tensor, dim: int) -> torch.Tensor:
     return torch.zeros_like(perturbed).scatter_(dim, index, 1.0)
 
 
-def _softmax(scaled: torch.Tensor, dim: int) -> torch.Tensor:
+def _softmax(scaled: torch.Tensor, tau: float, dim: int) -> torch.Tensor:
     # torch's own is slow where there are more rows than entries in a row.
     if scaled.numel() < 128 or scaled.shape[dim] >= 16:
         return scaled.softmax(dim)
-    weights = torch.sub(scaled, scaled.amax(dim, True)).exp_()
+    # A logit below 0 and noise of 54 log 2 = 37.4 at most: twice that is no exponent to overflow in float32.
+    shifted = scaled if tau >= 0.5 else torch.sub(scaled, scaled.amax(dim, True))
+    weights = shifted.exp()
     return weights.div_(weights.sum(dim, True))
