@@ -86,14 +86,6 @@ def curves(
     return ax
 
 
-def band(
-    ax: Axes, x: ArrayLike, lower: ArrayLike, upper: ArrayLike, *, order: int = 0
-) -> Axes:
-    """Shade the region between two curves in the colour of the given order."""
-    ax.fill_between(x, lower, upper, color=COLOURS[order], alpha=0.18, linewidth=0)
-    return ax
-
-
 def plane(
     ax: Axes,
     paths: Mapping[str, tuple[ArrayLike, ArrayLike]],
@@ -181,30 +173,6 @@ def _no_left_axis(ax: Axes) -> Axes:
     # The height of a density is fixed by its area.
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    return ax
-
-
-def probability_bars(
-    ax: Axes,
-    probs: ArrayLike,
-    measured: ArrayLike | None = None,
-    error: ArrayLike | None = None,
-) -> Axes:
-    """Draw probabilities as bars, and measured shares with their error as points."""
-    probs = np.asarray(probs)
-    ax.bar(range(len(probs)), probs, color=FAINT, width=0.7)
-    if measured is not None:
-        ax.errorbar(
-            range(len(probs)),
-            measured,
-            yerr=error,
-            fmt="o",
-            color=COLOURS[1],
-            capsize=4,
-            ms=5,
-        )
-    ax.set_xticks(range(len(probs)), [str(i + 1) for i in range(len(probs))])
-    ax.set_xlabel("category $i$")
     return ax
 
 

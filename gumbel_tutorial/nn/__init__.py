@@ -6,13 +6,11 @@ draw exact one-hot samples and differ in the derivative that they send back. All
 ``dim`` as torch names them, and their noise as an argument or from a generator.
 """
 
-try:
-    import torch as _torch  # noqa: F401
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "gumbel_tutorial.nn needs torch: install gumbel-tutorial[torch]",
-        name=error.name,
-    ) from error
+from gumbel_tutorial.checks import needing
+
+with needing(__name__, "torch"):
+    import torch  # noqa: F401
+
 
 from gumbel_tutorial.nn.call import gumbel_softmax
 from gumbel_tutorial.nn.hard import harden
