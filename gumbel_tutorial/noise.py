@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 # largest Gumbel is 54 log 2 = 37.4, and the cell itself comes up once in 9e15 draws.
 _MIDPOINT_OF_ZERO = 2.0**-54
 # So many numbers torch draws sooner by its own exponential, which takes its time for each of them.
-_FEW = 256
+_FEW = 1024
 # The 53 bits of a draw where there is no float64: what float32 holds, and the rest.
 _HIGH_BITS, _LOW_BITS = 24, 29
 

@@ -15,9 +15,12 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def some_logits(shape, dtype=torch.float32):
-    logits = 3 * torch.randn(shape, dtype=dtype, generator=seeded(1)) + 40
-    if shape[-1] > 1:
+def some_logits(shape, far, dtype=torch.float32):
+    """Return logits that are taken as they are, or, far, relative to the largest of their row."""
+    logits = torch.randn(shape, dtype=dtype, generator=seeded(1))
+    if far:
+        logits = 3 * logits + 40
+    if far and shape[-1] > 1:
         logits[..., 0] = -torch.inf
     return logits
 
@@ -31,6 +34,9 @@ def both_ways(monkeypatch, logits, *arguments, **named):
                 patch.setattr(plain, "is_plain", lambda *_: False)
             leaf, generator = logits.clone().requires_grad_(), seeded(2)
             sample = gumbel_softmax(leaf, *arguments, generator=generator, **named)
+            with torch.no_grad():
+                value = gumbel_softmax(leaf, *arguments, generator=seeded(2), **named)
+            torch.testing.assert_close(value, sample.detach(), rtol=2e-5, atol=0)
             weights = torch.arange(1.0, 1 + logits.numel()).reshape(logits.shape).sin()
             (sample * weights.to(sample)).sum().backward()
             found.append((sample.detach(), leaf.grad, generator.get_state()))
@@ -40,10 +46,11 @@ def both_ways(monkeypatch, logits, *arguments, **named):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("tau", [0.1, 0.5, 1, 1.0, 3.0])
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("far", [False, True])
 def test_a_soft_sample_and_its_gradient_are_those_of_the_general_way(
-    shape, tau, dtype, monkeypatch
+    far, shape, tau, dtype, monkeypatch
 ):
-    logits = some_logits(shape, dtype)
+    logits = some_logits(shape, far, dtype)
     assert plain.is_plain(logits, tau, -1, None)
     short, general = both_ways(monkeypatch, logits, tau)
     gumbels = noise.gumbel_like(logits, generator=seeded(2))
@@ -56,9 +63,11 @@ def test_a_soft_sample_and_its_gradient_are_those_of_the_general_way(
 
 @pytest.mark.parametrize("dim", [0, 1, -1])
 @pytest.mark.parametrize("shape", [(6, 4), (30, 20)])
-def test_a_hard_sample_is_exactly_that_of_the_general_way(shape, dim, monkeypatch):
-    logits = some_logits(shape).clamp(min=-50)
-    logits[0, 0] = -torch.inf
+@pytest.mark.parametrize("far", [False, True])
+def test_a_hard_sample_is_exactly_that_of_the_general_way(far, shape, dim, monkeypatch):
+    logits = some_logits(shape, far).clamp(min=-50)
+    if far:
+        logits[0, 0] = -torch.inf
     for tau in (0.5, 1):
         short, general = both_ways(monkeypatch, logits, tau, True, dim=dim)
         assert torch.equal(short[0], general[0])
@@ -101,9 +110,13 @@ def test_a_fault_is_found_and_named(entry, message, graph, hard):
 
 def test_an_offset_costs_the_noise_no_digits():
     logits = torch.randn(64, 10, generator=seeded()).round()
+    # Two entries of at most 64 units, each rounded twice, in the exponent of a ratio.
+    rounding = 4 * 64 * 2.0**-24
     for offset in (1e7, -1e7):
-        moved = gumbel_softmax(logits + offset, 0.5, generator=seeded(1))
-        assert torch.equal(moved, gumbel_softmax(logits, 0.5, generator=seeded(1)))
+        for leaf in (logits + offset, (logits + offset).requires_grad_()):
+            moved = gumbel_softmax(leaf, 0.5, generator=seeded(1)).detach()
+            close = gumbel_softmax(logits, 0.5, generator=seeded(1))
+            torch.testing.assert_close(moved, close, rtol=rounding, atol=0)
 
 
 def test_noise_that_is_not_finite_is_drawn_again(monkeypatch):
