@@ -1,0 +1,44 @@
+// Search results lead to sections, which are in the index under the names `page#section` (see _ext/section_search.py).
+if (typeof Search !== "undefined") {
+  const everyResult = Search._performSearch;
+  const stemmer = new Stemmer();
+
+  // A section is known by its own heading, the last part of its title.
+  const wordsOfHeading = (title) =>
+    splitQuery(title.split(" > ").pop().toLowerCase()).map((word) => stemmer.stemWord(word));
+
+  // Sphinx asks whether one word stands in the heading; the more do, and the fewer others, the better.
+  const scored = (result, terms) => {
+    const [page, title, anchor, description, score, ...rest] = result;
+    const heading = wordsOfHeading(title);
+    const found = [...terms].filter((term) => heading.includes(term)).length;
+    const bonus = description ? 0 : found * (1 + 1 / (1 + heading.length));
+    // The field of a record is seldom what a bare word means.
+    const malus = /attribute/.test(description ?? "") ? 100 : 0;
+    const whole = anchor ? 0 : 1;
+    return [page, title, anchor, description, score + 10 * bonus - whole - malus, ...rest];
+  };
+
+  const split = ([name, title, anchor, ...rest]) => {
+    const [page, section] = name.split("#");
+    return [page, title, anchor || (section ? `#${section}` : ""), ...rest];
+  };
+
+  Search._performSearch = (query, terms, ...others) => {
+    // Sphinx has the best last.
+    const results = everyResult(query, terms, ...others)
+      .reverse()
+      .map((result) => scored(split(result), terms))
+      .sort((one, other) => other[4] - one[4]);
+    const seen = new Set();
+    const withSections = new Set(results.filter((result) => result[2]).map(([page]) => page));
+    // A place is named once, and a page only where none of its sections has all the words.
+    return results
+      .filter(([page, , anchor]) => {
+        const isNew = !seen.has(page + anchor) && (anchor !== "" || !withSections.has(page));
+        seen.add(page + anchor);
+        return isNew;
+      })
+      .reverse();
+  };
+}
