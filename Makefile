@@ -24,7 +24,7 @@ export IPYTHONDIR := $(CURDIR)/$(VENV)/ipython
 export JUPYTER_CONFIG_DIR := $(CURDIR)/$(VENV)/jupyter
 export MATPLOTLIBRC := /dev/null
 
-.PHONY: book test quick chromium lint unit notebooks site notebook serve bench clean
+.PHONY: book test quick chromium lint unit notebooks site notebook serve bench mutants clean
 # One step at a time, whatever -j says: a failure is then the last thing on the screen.
 .NOTPARALLEL:
 
@@ -84,6 +84,10 @@ notebooks: $(STAMP)
 site: chromium $(STAMP) $(NODE)
 	@$(BIN)/jupyter-book build . --all --quiet -W -n --keep-going >/dev/null
 	@$(BIN)/python -m pytest --quiet -m browser tests
+
+# Not in `make test`, which runs a sample: every formula in its nearest wrong forms, each to be seen by a check.
+mutants: $(STAMP)
+	@$(BIN)/python tools/mutants.py
 
 BENCHMARKS := $(filter-out measure.py,$(notdir $(wildcard benchmarks/*.py)))
 
