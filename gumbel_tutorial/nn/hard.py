@@ -30,7 +30,7 @@ def carry(value: torch.Tensor, path: torch.Tensor) -> torch.Tensor:
     r"""Return ``value`` with the derivative of ``path`` added to its own: $v + (p - \mathrm{stopgrad}(p))$.
 
     The bracket is exactly 0, so the value is exact.
-    Source: Bengio, Léonard and Courville (2013), section 4.
+    Source: Hinton (2012), lecture 15b; Bengio, Léonard and Courville (2013), section 4.
 
     Examples:
         >>> path = torch.tensor(2.0, requires_grad=True)
@@ -55,7 +55,7 @@ def harden(relaxed: torch.Tensor, dim: int = -1) -> torch.Tensor:
 
     $z + (y - \mathrm{stopgrad}(y))$, the deterministic half of a straight-through sample: of probabilities it
     is their mode and no draw, for which there is :func:`straight_through`.
-    Source: Bengio, Léonard and Courville (2013); Jang, Gu and Poole (2017), section 2.2.
+    Source: Jang, Gu and Poole (2017), section 2.2.
 
     Args:
         relaxed: points of the simplex, any shape.
