@@ -30,8 +30,8 @@ def straight_through(
 
     $\pi_\tau = \mathrm{softmax}(\ell/\tau)$, $J(\pi) = \frac1\tau(\mathrm{diag}(\pi) - \pi\pi^\top)$ and
     $z \sim \mathrm{softmax}(\ell)$.
-    Source: Hinton (2012), lecture 15b, and Bengio, Léonard and Courville (2013), section 4, pass the derivative
-    as if the threshold were the identity; with the Jacobian of softmax it is the form for categories.
+    Source: Hinton (2012), lecture 15b; Bengio, Léonard and Courville (2013), section 4: both pass the
+    derivative on as if the threshold were the identity; the Jacobian of softmax is the form for categories.
     Biased; exact for linear f at temperature 1. Cost: one evaluation of f and of its derivative.
 
     Args:

@@ -66,8 +66,8 @@ def straight_through(
     $z + (\pi_\tau - \mathrm{stopgrad}(\pi_\tau))$ with $z \sim \mathrm{softmax}(\ell)$ and
     $\pi_\tau = \mathrm{softmax}(\ell/\tau)$, or with $z \sim \pi_\tau = p$ for given probabilities.
     The law of z depends on no temperature. Biased, but exact for linear functions of z at temperature 1.
-    Source: Hinton (2012), lecture 15b, and Bengio, Léonard and Courville (2013), section 4, pass the derivative
-    as if the threshold were the identity; with the Jacobian of softmax it is the form for categories.
+    Source: Hinton (2012), lecture 15b; Bengio, Léonard and Courville (2013), section 4: both pass the
+    derivative on as if the threshold were the identity; the Jacobian of softmax is the form for categories.
 
     Args:
         logits: as for :func:`gumbel_softmax`; either these or ``probs``, by name.
