@@ -134,14 +134,14 @@ def steps(ax: Axes, x: ArrayLike, ys: ArrayLike, mean: ArrayLike) -> Axes:
 def histogram(
     ax: Axes, samples: ArrayLike, x: ArrayLike, density: ArrayLike, *, bins: int = 80
 ) -> Axes:
-    """Draw the histogram of samples over the range of x, and a density on top."""
-    x = np.asarray(x)
-    ax.hist(
-        np.asarray(samples),
-        bins=np.linspace(x[0], x[-1], bins + 1),
-        density=True,
-        color=FAINT,
-    )
+    """Draw the histogram of samples over the range of x, and a density on top.
+
+    The bars hold the shares of all samples, those outside the range included, as the density does.
+    """
+    x, samples = np.asarray(x), np.asarray(samples)
+    edges = np.linspace(x[0], x[-1], bins + 1)
+    share = 1 / (samples.size * (edges[1] - edges[0]))
+    ax.hist(samples, edges, weights=np.full(samples.shape, share), color=FAINT)
     ax.plot(x, density, color=COLOURS[1])
     return _no_left_axis(ax)
 
@@ -173,6 +173,27 @@ def _no_left_axis(ax: Axes) -> Axes:
     # The height of a density is fixed by its area.
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
+    return ax
+
+
+def points_on_lines(ax: Axes, rows: Mapping[str, ArrayLike]) -> Axes:
+    """Draw named rows of points on lines of their own, and all of them on one line below.
+
+    The highest point of each line is drawn large, and the points keep the colour of their row.
+
+    Raises:
+        ValueError: more rows than there are colours.
+    """
+    _check_lines(rows, "rows")
+    values = [np.asarray(row) for row in rows.values()]
+    winner = int(np.argmax([row.max() for row in values]))
+    for i, row in enumerate(values):
+        for height in (len(values) - i, 0):
+            large = height > 0 or i == winner
+            sizes = np.where(large & (row == row.max()), 60, 12)
+            ax.scatter(row, np.full(row.shape, height), s=sizes, color=COLOURS[i])
+    ax.set_yticks(range(len(values), -1, -1), [*rows, "all"])
+    ax.set_ylim(-0.6, len(values) + 0.6)
     return ax
 
 

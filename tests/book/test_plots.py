@@ -53,6 +53,11 @@ def test_a_histogram_integrates_to_one_and_carries_its_density(ax, rng):
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), density)
 
 
+def test_a_histogram_counts_the_samples_outside_its_window(ax):
+    plots.histogram(ax, [0.5, 1.5, 7.0, 8.0], [0.0, 2.0], [0.0, 0.0], bins=2)
+    assert heights(ax) == [0.25, 0.25]
+
+
 def test_two_histograms_share_their_bins(ax, rng):
     plots.two_histograms(ax, rng.random(1000), rng.random(1000), low=0, high=1, bins=10)
     bars, outline = ax.patches[:-1], ax.patches[-1]
@@ -134,3 +139,20 @@ def test_a_plane_holds_paths_and_named_points(ax):
     assert ax.get_legend_handles_labels()[1] == ["a"]
     with pytest.raises(ValueError, match="paths must hold at most 6 lines, got 7"):
         plots.plane(ax, {str(i): ([0], [i]) for i in range(7)}, {})
+
+
+def test_points_on_lines_come_twice_and_the_highest_of_a_line_is_large(ax):
+    rows = {"a": [0.0, 3.0], "b": [1.0, 2.0]}
+    plots.points_on_lines(ax, rows)
+    drawn = [
+        (tuple(dots.get_offsets()[:, 0]), dots.get_offsets()[0, 1], dots.get_sizes())
+        for dots in ax.collections
+    ]
+    assert [(x, y) for x, y, _ in drawn] == [
+        ((0, 3), 2),
+        ((0, 3), 0),
+        ((1, 2), 1),
+        ((1, 2), 0),
+    ]
+    assert [max(sizes) for *_, sizes in drawn] == [60, 60, 60, 12]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b", "all"]
