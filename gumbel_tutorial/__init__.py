@@ -47,7 +47,9 @@ _HOME = {
         ),
         "checks": "check_values",
         "concrete": "binary_relax log_density log_relax relax",
-        "gumbel_max": "argmax_sample max_location noise_given_index top_k_log_prob top_k_sample",
+        "gumbel_max": (
+            "argmax_sample max_location noise_given_index top_k_log_prob top_k_sample top_k_weights"
+        ),
         "nn": (
             "GumbelSoftmax gapped_straight_through gumbel_rao gumbel_softmax reinmax straight_through"
         ),

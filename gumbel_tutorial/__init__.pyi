@@ -34,6 +34,7 @@ from gumbel_tutorial.gumbel_max import max_location as max_location
 from gumbel_tutorial.gumbel_max import noise_given_index as noise_given_index
 from gumbel_tutorial.gumbel_max import top_k_log_prob as top_k_log_prob
 from gumbel_tutorial.gumbel_max import top_k_sample as top_k_sample
+from gumbel_tutorial.gumbel_max import top_k_weights as top_k_weights
 from gumbel_tutorial.nn import GumbelSoftmax as GumbelSoftmax
 from gumbel_tutorial.nn import gapped_straight_through as gapped_straight_through
 from gumbel_tutorial.nn import gumbel_rao as gumbel_rao

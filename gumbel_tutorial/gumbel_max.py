@@ -2,17 +2,21 @@ r"""Gumbel-Max: the argmax of logits plus Gumbel noise is an exact categorical d
 
 With $G_i$ independent standard Gumbels, $I = \arg\max_i(\ell_i + G_i)$ has $\Pr(I = i) = \pi_i$, and the
 maximum is Gumbel($\mathrm{logsumexp}\,\ell$, 1), independent of $I$.
-Source: Gumbel (1954); Yellott (1977); Maddison, Tarlow and Minka (2014), *A* Sampling*.
+Source: Holman and Marley, in Luce and Suppes (1965); McFadden (1974); Yellott (1977); Maddison, Tarlow
+and Minka (2014), *A* Sampling*.
 
 :func:`condition` and :func:`plackett_luce_log_prob` are formulas that check nothing, as are ``perturb``,
 ``argmax`` and ``top_k`` of :mod:`gumbel_tutorial.arrays`. Every other function checks its arguments once and
 calls them.
 """
 
+import math
+
 from gumbel_tutorial import gumbel
 from gumbel_tutorial.arrays import (
     Array,
     argmax,
+    below_largest,
     cast,
     is_torch,
     log_softmax,
@@ -21,6 +25,8 @@ from gumbel_tutorial.arrays import (
     one_hot,
     perturb,
     quiet,
+    sample_dtype,
+    stop_gradient,
     top_k,
     widen,
 )
@@ -95,9 +101,9 @@ def noise_given_index(logits: Array, index: Array, noise: Array) -> Array:
     r"""Turn free Gumbel noise into a draw of the noise given that ``index`` won the argmax.
 
     The maximum is free: $Z = \mathrm{logsumexp}(\ell) + G_I$. Every other perturbed logit is a Gumbel
-    truncated at $Z$, so its noise is a standard Gumbel truncated at $Z - \ell_i$. No logit is exponentiated,
-    so nothing overflows until the winner lies further below the largest logit than the dtype can hold; its
-    noise is then +inf.
+    truncated at $Z$, so its noise is a standard Gumbel truncated at $Z - \ell_i$. Only differences of logits
+    are exponentiated, so nothing overflows until the winner lies further below the largest logit than the
+    dtype can hold; its noise is then +inf.
     Source: Maddison, Tarlow and Minka (2014), top-down sampling; Paulus et al. (2021), appendix A.
 
     Args:
@@ -184,6 +190,68 @@ def top_k_sample(logits: Array, noise: Array, k: int) -> Array:
     check_noise(noise, logits)
     k = _check_k(k, logits)
     return top_k(perturb(logits, noise, largest=largest), k)
+
+
+@quiet
+def top_k_weights(logits: Array, noise: Array, k: int) -> Array:
+    r"""Return weights of the k categories of :func:`top_k_sample` whose means are the probabilities.
+
+    With $\kappa$ the (k+1)-th largest of all $\ell_j + G_j$, category $i$ of the k largest weighs
+    $W_i = \pi_i / \Pr(\ell_i + G > \kappa) = \pi_i / (1 - \exp(-e^{\ell_i - \kappa}))$ and every other 0.
+    Then $\mathbb E[W_i] = \pi_i$, so $\sum_i W_i f(i)$ estimates $\mathbb E[f(I)]$ without bias from k values
+    of f. The weights do not sum to one: subtract a constant from f that is near its mean. At k = 1 their
+    variance is infinite. Under differentiation the denominator is constant, which makes the derivative of the
+    estimate unbiased too.
+    Source: Duffield, Lund and Thorup (2007), priority sampling; Vieira (2017); Kool, van Hoof and Welling
+    (2019), section 4.
+
+    Args:
+        logits: shape ``(..., K)``; -inf excludes a category.
+        noise: standard Gumbel noise, broadcastable to ``logits``, one value for each category.
+        k: how many, in 1 ... the number of open categories of every row; with all of them
+            $\kappa = -\infty$ and $W = \pi$.
+
+    Returns:
+        Weights of the broadcast shape, at most k of them positive in a row.
+
+    Raises:
+        TypeError, ValueError: as :func:`top_k_sample`.
+
+    Examples:
+        >>> import numpy as np
+        >>> logits, noise = np.log([0.6, 0.3, 0.1]), np.array([0.0, 2.0, 1.0])
+        >>> top_k_weights(logits, noise, 2).round(4).tolist()
+        [0.6742, 0.4489, 0.0]
+    """
+    largest = check_logits(logits)
+    check_noise(noise, logits)
+    k = _check_k(k, logits)
+    below = below_largest(widen(logits), largest=largest)
+    values = stop_gradient(perturb(logits, noise, largest=largest))
+    threshold = _threshold(values, k)
+    drawn = values > threshold
+    xp = namespace(logits=logits)
+    gap = xp.where(drawn, stop_gradient(below) - threshold, xp.inf)
+    log_weights = log_softmax(below, shifted=True) - _log_survival(gap)
+    weights = xp.where(drawn, xp.exp(log_weights), xp.zeros_like(log_weights))
+    return cast(weights, sample_dtype(logits, noise))
+
+
+def _threshold(values: Array, k: int) -> Array:
+    """Return the (k+1)-th largest value of every row, and -inf where a row has but k."""
+    xp = namespace(values=values)
+    if k == values.shape[-1]:
+        return xp.full_like(values[..., :1], -xp.inf)
+    return xp.sort(values, axis=-1)[..., -k - 1 : -k]
+
+
+def _log_survival(gap: Array) -> Array:
+    r"""Return $\log\Pr(G > -x) = \log(1 - \exp(-e^x))$ without the underflow of $e^x$."""
+    xp = namespace(gap=gap)
+    # Below the spacing of the dtype 1 - exp(-e^x) is e^x, which may itself round to 0.
+    tiny = gap < math.log(xp.finfo(gap.dtype).eps)
+    share = -xp.expm1(-xp.exp(xp.where(tiny, xp.zeros_like(gap), gap)))
+    return xp.where(tiny, gap, xp.log(share))
 
 
 @quiet

@@ -73,6 +73,7 @@ def test_an_all_masked_row_is_an_error_that_names_the_row(to_array):
         lambda: gumbel_max.argmax_sample(to_array(logits), zeros),
         lambda: gumbel_max.noise_given_index(to_array(logits), index, zeros),
         lambda: gumbel_max.top_k_sample(to_array(logits), zeros, 1),
+        lambda: gumbel_max.top_k_weights(to_array(logits), zeros, 1),
         lambda: gumbel_max.max_location(to_array(logits)),
     ):
         with pytest.raises(ValueError, match=r"only -inf in the row at index \(1, 2\)"):
@@ -243,6 +244,64 @@ def test_the_top_k_is_a_plackett_luce_draw(k, rng, to_array):
         assert statistics.chi_square_p_value(counts, law) < FAILURE_RATE
 
 
+def threshold_weights(probs, values, k, rank):
+    """Weigh the k largest by the chance to pass the value of the given rank, in plain NumPy."""
+    ordered = np.sort(values, axis=-1)[:, ::-1]
+    passing = 1 - np.exp(-probs * np.exp(-ordered[:, rank - 1, None]))
+    return np.where(values >= ordered[:, k - 1, None], probs / passing, 0.0)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_the_weights_of_the_top_k_have_the_probabilities_as_means(k, rng, to_array):
+    probs = np.array([0.5, 0.3, 0.15, 0.04, 0.01])
+    draws = noise.gumbel((DRAWS, 5), generator=rng)
+    given = to_array(np.log(probs)), to_array(draws)
+    weights = np.asarray(gumbel_max.top_k_weights(*given, k))
+    drawn = np.asarray(gumbel_max.top_k_sample(*given, k))
+    assert ((weights > 0).sum(-1) == k).all()
+    assert (np.take_along_axis(weights, drawn, -1) > 0).all()
+    values = np.log(probs) + draws
+    expected = threshold_weights(probs, values, k, rank=k + 1)
+    np.testing.assert_allclose(weights, expected, rtol=1e-9)
+    # Five means, normal to the precision of the bound: beyond 4.6 errors with probability 2e-5.
+    error = statistics.standard_error(weights)
+    assert (np.abs(weights.mean(0) - probs) < 4.6 * error).all()
+    # The twin: the k-th value as threshold, which belongs to the sample itself.
+    wrong = threshold_weights(probs, values, k, rank=k)
+    error = statistics.standard_error(wrong)
+    assert (np.abs(wrong.mean(0) - probs) > 4.6 * error).any()
+
+
+def test_the_weights_of_all_categories_are_the_probabilities(to_array):
+    logits = to_array([1.0, -2.0, -np.inf, 0.5])
+    draws = to_array([0.3, 2.0, 5.0, -1.0])
+    ours = np.asarray(gumbel_max.top_k_weights(logits, draws, 3))
+    np.testing.assert_allclose(ours, np.asarray(categorical.probs(logits)), rtol=1e-12)
+    whole = to_array([1.0, -2.0, 0.5])
+    ours = np.asarray(gumbel_max.top_k_weights(whole, to_array([0.3, 2.0, -1.0]), 3))
+    np.testing.assert_allclose(ours, np.asarray(categorical.probs(whole)), rtol=1e-12)
+
+
+def test_weights_survive_a_chance_that_rounds_to_zero(to_array):
+    # Category 2 passes the threshold -1 with the chance 1 - exp(-e^-1e4), and weighs e^-1e4 over that.
+    logits, draws = to_array([0.0, -1e4, 0.0]), to_array([-1.0, 1e4 + 1.0, 0.0])
+    ours = np.asarray(gumbel_max.top_k_weights(logits, draws, 2))
+    share = 0.5 / (1 - np.exp(-np.exp(1.0)))
+    np.testing.assert_allclose(ours, [0.0, 0.5 * np.exp(-1.0), share], rtol=1e-11)
+
+
+def test_the_derivative_of_the_weighted_sum_is_unbiased(torch_generator):
+    values = torch.tensor([2.0, -1.0, 0.5, 3.0], dtype=torch.float64)
+    logits = torch.tensor([0.5, 0.0, -0.5, -1.5], dtype=torch.float64)
+    draws = noise.gumbel((DRAWS, 4), generator=torch_generator, dtype="float64")
+    rows = logits.expand(DRAWS, 4).clone().requires_grad_()
+    (gumbel_max.top_k_weights(rows, draws, 2) @ values).sum().backward()
+    probs = logits.softmax(-1)
+    exact = probs * (values - probs @ values)
+    gap = (rows.grad.mean(0) - exact).abs().numpy()
+    assert (gap < 4.6 * statistics.standard_error(rows.grad.numpy())).all()
+
+
 def test_the_log_probability_of_an_order_survives_far_logits(to_array):
     logits = to_array([1e4, 0.0, -1e4])
     indices = to_array([[2, 1, 0], [0, 1, 2]], dtype="int64")
@@ -305,6 +364,8 @@ def test_a_k_that_cannot_be_drawn_is_refused(k, message, to_array):
     logits = to_array([[0.0, 0.0, 0.0], [0.0, 0.0, -np.inf]])
     with pytest.raises(ValueError, match=message):
         gumbel_max.top_k_sample(logits, to_array(np.zeros((2, 3))), k)
+    with pytest.raises(ValueError, match=message):
+        gumbel_max.top_k_weights(logits, to_array(np.zeros((2, 3))), k)
 
 
 def test_a_k_above_the_categories_of_the_only_row_is_refused_without_a_row(to_array):

@@ -19,6 +19,7 @@ with needing(__name__, "plots"):
 
 INK, MUTED, FAINT = "#22272e", "#6b737c", "#c9ced4"
 COLOURS = ("#1f6fb2", "#d1622b", "#2e8b68", "#a04a8c", "#8a6d1d", "#5b6770")
+MARKERS = ("o", "s", "^", "D", "v", "P")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 
 STYLE = {
@@ -167,6 +168,65 @@ def two_histograms(
         linewidth=1.5,
     )
     return _no_left_axis(ax)
+
+
+def perturbed(ax: Axes, logits: ArrayLike, noise: ArrayLike) -> Axes:
+    """Draw logits as dashes and lift each by its noise; the highest of every draw is filled.
+
+    Args:
+        ax: where to draw.
+        logits: shape ``(K,)`` with at most six categories.
+        noise: one row per draw, shape ``(n, K)``.
+    """
+    values = np.asarray(logits) + np.asarray(noise)
+    for draw, row in enumerate(values, start=1):
+        for category, (logit, value) in enumerate(
+            zip(np.asarray(logits), row, strict=True)
+        ):
+            place, colour = draw + _shift(category, len(row)), COLOURS[category]
+            ax.plot(place, logit, "_", color=colour, markersize=8)
+            ax.plot([place, place], [logit, value], color=colour, linewidth=1)
+            _mark(ax, place, value, category, filled=category == row.argmax())
+    ax.set_xticks(range(1, len(values) + 1))
+    return ax
+
+
+def race(ax: Axes, times: ArrayLike) -> Axes:
+    """Draw a lane from the start to each arrival; the first arrival of every draw is filled.
+
+    Args:
+        ax: where to draw.
+        times: one row per draw, shape ``(n, K)`` with at most six categories, read from the top.
+    """
+    times = np.asarray(times)
+    for draw, row in enumerate(times, start=1):
+        for category, time in enumerate(row):
+            lane, colour = draw + _shift(category, len(row)), COLOURS[category]
+            ax.plot([0, time], [lane, lane], color=colour, linewidth=1)
+            _mark(ax, time, lane, category, filled=category == row.argmin())
+    ax.set_yticks(range(1, len(times) + 1))
+    ax.set_xlim(left=0)
+    ax.invert_yaxis()
+    return ax
+
+
+def _shift(category: int, num_categories: int) -> float:
+    """Return the place of a category within the unit that belongs to its draw."""
+    return 0.25 * (category - (num_categories - 1) / 2)
+
+
+def _mark(ax: Axes, x: float, y: float, category: int, *, filled: bool) -> None:
+    colour = COLOURS[category]
+    ax.plot(
+        x,
+        y,
+        MARKERS[category],
+        color=colour,
+        markerfacecolor=colour if filled else "white",
+        markersize=7 if filled else 5,
+        markeredgewidth=1,
+        clip_on=False,
+    )
 
 
 def _no_left_axis(ax: Axes) -> Axes:

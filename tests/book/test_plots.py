@@ -65,6 +65,41 @@ def test_two_histograms_share_their_bins(ax, rng):
     assert {0.0, 1.0} <= set(outline.get_xy()[:, 0])
 
 
+def markers(ax):
+    """Return the single points of a picture that are markers, and which of them are filled."""
+    points = [
+        line
+        for line in ax.lines
+        if len(line.get_xdata()) == 1 and line.get_marker() != "_"
+    ]
+    filled = [point.get_markerfacecolor() != "white" for point in points]
+    return [point.get_xydata()[0] for point in points], filled
+
+
+def test_every_logit_is_lifted_by_its_noise_and_the_highest_is_filled(ax):
+    logits, noise = np.array([2.0, 1.0, 0.0]), np.array([[0.5, -1.0, 1.0], [0, 2, 0]])
+    plots.perturbed(ax, logits, noise)
+    points, filled = markers(ax)
+    heights = [y for _, y in points]
+    np.testing.assert_allclose(np.reshape(heights, (2, 3)), logits + noise)
+    assert filled == [True, False, False, False, True, False]
+    dashes = [line.get_ydata()[0] for line in ax.lines if line.get_marker() == "_"]
+    assert dashes == [2.0, 1.0, 0.0] * 2
+    assert [round(x) for x, _ in points] == [1, 1, 1, 2, 2, 2]
+
+
+def test_a_race_is_won_by_the_first_arrival_and_read_from_the_top(ax):
+    times = np.array([[0.5, 0.2, 3.0], [1.0, 2.0, 0.1]])
+    plots.race(ax, times)
+    points, filled = markers(ax)
+    arrivals = [x for x, _ in points]
+    np.testing.assert_allclose(np.reshape(arrivals, (2, 3)), times)
+    assert filled == [False, True, False, False, False, True]
+    lanes = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 2]
+    assert lanes == [0] * 6
+    assert ax.yaxis_inverted()
+
+
 def test_the_triangle_keeps_corners_and_centre():
     np.testing.assert_allclose(plots.to_triangle(np.eye(3)), plots.CORNERS)
     np.testing.assert_allclose(

@@ -34,6 +34,7 @@ CALLS = {
     "gumbel_max.noise_given_index": (LOGITS, INDEX, NOISE),
     "gumbel_max.condition": (LOGITS, INDEX, NOISE),
     "gumbel_max.top_k_sample": (LOGITS, NOISE, 3),
+    "gumbel_max.top_k_weights": (LOGITS, NOISE, 3),
     "gumbel_max.top_k_log_prob": (LOGITS, ORDER),
     "gumbel_max.plackett_luce_log_prob": (LOGITS, ORDER),
     "concrete.scale": (LOGITS, ROWS),
