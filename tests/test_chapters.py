@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from pybtex.database import parse_file
 
 from gumbel_tutorial import laboratory
 from gumbel_tutorial.estimators import ESTIMATORS
@@ -209,6 +210,15 @@ def test_every_glued_number_was_reported_in_the_chapter(path):
     }
     assert used <= reported
     assert reported <= used, "what is reported is used in the text"
+
+
+def test_every_source_that_is_cited_stands_in_the_bibliography():
+    # Two edits that meet in this file can lose a brace between two entries.
+    known = parse_file(ROOT / "references.bib").entries
+    pages = [markdown(path) for path in CHAPTERS]
+    pages += [path.read_text() for path in (ROOT / "chapters").glob("*.md")]
+    cited = re.findall(r"\{cite(?::[a-z]+)?\}`([^`]+)`", "\n".join(pages))
+    assert {key for keys in cited for key in re.split(r",\s*", keys)} <= set(known)
 
 
 def test_the_files_stand_in_the_order_of_the_contents():
