@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 TABLES = ROOT / "tests" / "mutants"
 KEYS = {"labels", "replace", "by", "file", "tests", "survives"}
 LABEL = re.compile(
-    r"\$\$ *\((eq-[\w-]+)\)|^:label: ((?:eq|thm|def|lem|prop|cor)-[\w-]+)", re.M
+    r"\$\$ *\((eq-[\w-]+)\)|^:label: ((?:eq|thm|def|lem|prop|cor|ex)-[\w-]+)", re.M
 )
 
 # The exception and where it was raised: a cell's heading and statement, or a test. None where nothing saw it.
@@ -94,14 +94,25 @@ def cells(chapter: str) -> list[Cell]:
 
 @cache
 def labels() -> dict[str, str]:
-    """Return every label of an equation or a theorem, and its chapter."""
-    return {
-        one or other: path.stem
-        for path in sorted((ROOT / "chapters").glob("*.ipynb"))
-        for kind, text in notebook(path.stem)
-        if kind == "markdown"
-        for one, other in LABEL.findall(text)
-    }
+    """Return every label of an equation, a theorem or an exercise, and its chapter.
+
+    Raises:
+        ValueError: two statements bear the same label.
+    """
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+        texts = [text for kind, text in notebook(path.stem) if kind == "markdown"]
+        for one, other in LABEL.findall("\n".join(texts)):
+            name = one or other
+            if name in found:
+                raise ValueError(f"{name} is defined in {found[name]} and {path.stem}")
+            found[name] = path.stem
+    return found
+
+
+def statements() -> dict[str, str]:
+    """Return the labels that must have a check: those of equations and theorems."""
+    return {name: at for name, at in labels().items() if not name.startswith("ex-")}
 
 
 def read(path: Path) -> list[Mutant]:

@@ -8,265 +8,37 @@ fails. The working tree is never edited.
 """
 
 import argparse
-import ast
-import json
-import linecache
-import os
-import resource
-import shlex
+import random
 import sys
-import tempfile
-import traceback
-import types
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-from importlib.machinery import ModuleSpec, SourceFileLoader
-from importlib.util import spec_from_file_location
 from pathlib import Path
-from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["MPLBACKEND"] = "Agg"
-os.environ["MATPLOTLIBRC"] = os.devnull
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mutant_tables import ROOT, Cell, Killer, Mutant, cells, read_all, write_record
+from mutant_runs import Outcome, run
+from mutant_tables import Mutant, read_all, write_record
 
 SHARE = 0.97
-# A mutated text that does not even name what it uses has tested nothing.
-NO_MUTATION = (SyntaxError, NameError, ImportError)
+SLOW = ("chapter_5", "chapter_7", "chapter_8")  # chapters that train
 # What a check raises: everything else that kills is reported apart.
 CHECKS = ("AssertionError", "Failed", "MultipleDoctestFailures", "DocTestFailure")
 
-Outcome = dict[str, Any]  # {"killer": Killer} or {"error": str}
+Outcomes = dict[tuple[str, str], Outcome]
 
 
-class Pool:
-    """Run functions in forked copies of this process, a few at a time."""
-
-    def __init__(self, jobs: int, seconds: int) -> None:
-        self.jobs = jobs
-        self.seconds = seconds
-        self.running: dict[int, tuple[Any, Any]] = {}
-        self.outcomes: dict[Any, Any] = {}
-
-    def start(self, key: Any, work: Callable[[], Any]) -> None:
-        """Run a function; return while fewer than `jobs` are running."""
-        answer = tempfile.TemporaryFile("w+")  # noqa: SIM115  open until the answer is read
-        pid = os.fork()
-        if not pid:
-            self.child(work, answer)
-        self.running[pid] = (key, answer)
-        while len(self.running) >= self.jobs:
-            self.collect()
-
-    def child(self, work: Callable[[], Any], answer: Any) -> None:
-        """Write what the function returns, and end without a word."""
-        with open(os.devnull, "w") as nowhere:  # noqa: PTH123
-            os.dup2(nowhere.fileno(), 1)
-            os.dup2(nowhere.fileno(), 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (self.seconds, self.seconds))
-        try:
-            json.dump(work(), answer)
-        except BaseException:
-            json.dump({"error": traceback.format_exc()}, answer)
-        answer.flush()
-        os._exit(0)
-
-    def collect(self) -> None:
-        """Wait for one to end."""
-        pid, status = os.wait()
-        if pid not in self.running:
-            return
-        key, answer = self.running.pop(pid)
-        answer.seek(0)
-        died = f"no answer within {self.seconds} s of processor time"
-        died += f" (exit status {os.waitstatus_to_exitcode(status)})"
-        self.outcomes[key] = json.loads(answer.read() or json.dumps({"error": died}))
-
-    def finish(self) -> dict[Any, Any]:
-        """Wait for all, and return what each returned."""
-        while self.running:
-            self.collect()
-        return self.outcomes
+def sample(mutants: list[Mutant], size: int) -> list[Mutant]:
+    """Return some of those that should be killed, in turn from every table, of slow chapters none."""
+    quick = [m for m in mutants if not m.survives and (m.file or m.table not in SLOW)]
+    random.Random(20170424).shuffle(quick)
+    taken: Counter[str] = Counter()
+    turns = []
+    for mutant in quick:
+        turns.append((taken[mutant.table], mutant.table, mutant))
+        taken[mutant.table] += 1
+    return [mutant for *_, mutant in sorted(turns, key=lambda turn: turn[:2])][:size]
 
 
-def cell_name(number: int) -> str:
-    """Return the name under which tracebacks know a cell."""
-    return f"<cell {number}>"
-
-
-def execute(number: int, source: str, namespace: dict[str, Any]) -> None:
-    """Run a cell as a notebook does, up to what it would show."""
-    import matplotlib.pyplot as plt
-
-    name = cell_name(number)
-    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    exec(compile(source, name, "exec"), namespace)
-    plt.close("all")
-
-
-def statement(source: str, line: int) -> str:
-    """Return the innermost statement at a line, on one line."""
-    around = [
-        node
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.stmt) and node.lineno <= line <= node.end_lineno
-    ]
-    innermost = min(around, key=lambda node: node.end_lineno - node.lineno)
-    return " ".join(ast.get_source_segment(source, innermost).split())
-
-
-def killer(error: Exception, sources: dict[str, Cell]) -> Killer:
-    """Return the exception, and the last statement of a cell on the way to it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    frame = [frame for frame in frames if frame.filename in sources][-1]
-    cell = sources[frame.filename]
-    return {
-        "exception": type(error).__name__,
-        "section": cell.heading,
-        "check": statement(cell.source, frame.lineno),
-    }
-
-
-def rest_of_chapter(first: int, rest: list[Cell], namespace: dict) -> Outcome:
-    """Run a chapter from its mutated cell on."""
-    sources = {cell_name(i): cell for i, cell in enumerate(rest, first)}
-    for number, cell in enumerate(rest, first):
-        try:
-            execute(number, cell.source, namespace)
-        except NO_MUTATION:
-            return {"error": traceback.format_exc(limit=1)}
-        except Exception as error:
-            return {"killer": killer(error, sources)}
-    return {"killer": None}
-
-
-def run_chapter(mutants: list[Mutant], jobs: int, seconds: int, whole: bool) -> dict:
-    """Run a chapter, and from each mutated cell on a copy of this process that has the mutation.
-
-    Unless whole, the chapter is left after its last mutated cell.
-    """
-    os.chdir(ROOT / "chapters")
-    chapter = cells(mutants[0].chapter)
-    module = sys.modules["__main__"] = types.ModuleType("__main__")
-    pool, waiting = Pool(jobs, seconds), list(mutants)
-    for number, cell in enumerate(chapter):
-        for mutant in [mutant for mutant in waiting if mutant.replace in cell.source]:
-            mutated = cell._replace(source=mutant.applied())
-            rest = [mutated, *chapter[number + 1 :]]
-            work = partial(rest_of_chapter, number, rest, vars(module))
-            pool.start(mutant.key, work)
-            waiting.remove(mutant)
-        if waiting or whole:
-            execute(number, cell.source, vars(module))
-    return pool.finish()
-
-
-class Replacing(SourceFileLoader):
-    """Load a module from the mutated text of its file."""
-
-    def __init__(self, name: str, mutant: Mutant) -> None:
-        super().__init__(name, str(ROOT / mutant.file))
-        self.text = mutant.applied()
-
-    def get_code(self, _: str) -> types.CodeType:
-        """Compile the mutated text, whatever is cached."""
-        return compile(self.text, self.path, "exec")
-
-    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
-        """Find the one module, as an import hook."""
-        if name != self.name:
-            return None
-        return spec_from_file_location(name, self.path, loader=self)
-
-
-def module_name(file: str) -> str:
-    """Return the name by which a file of the package is imported."""
-    return ".".join(Path(file).with_suffix("").parts).removesuffix(".__init__")
-
-
-class Watch:
-    """A plugin of pytest that remembers the first failure."""
-
-    def __init__(self) -> None:
-        self.failure: tuple[BaseException, str] | None = None
-
-    def pytest_exception_interact(self, node: Any, call: Any) -> None:
-        """Remember the exception and the test."""
-        self.failure = self.failure or (call.excinfo.value, node.nodeid)
-
-
-def run_tests(tests: str, mutant: Mutant | None = None) -> Outcome:
-    """Run tests against the package, with one module mutated."""
-    import pytest
-
-    os.chdir(ROOT)
-    if mutant:
-        sys.meta_path.insert(0, Replacing(module_name(mutant.file), mutant))
-    watch = Watch()
-    options = ["-q", "-x", "-p", "no:cacheprovider"]
-    status = pytest.main([*options, *shlex.split(tests)], plugins=[watch])
-    if status == pytest.ExitCode.OK:
-        return {"killer": None}
-    if watch.failure is None:
-        return {"error": f"pytest ended with {status!r}"}
-    error, test = watch.failure
-    if isinstance(error, NO_MUTATION) or "ImportError" in type(error).__name__:
-        return {"error": f"{type(error).__name__}: {error}"}
-    return {"killer": {"exception": type(error).__name__, "check": test}}
-
-
-def warm() -> None:
-    """Import once what the copies of this process need, but for the package, which they mutate."""
-    for name in ("matplotlib.pyplot", "myst_nb", "pytest", "scipy.stats", "torch"):
-        import_module(name)
-
-
-def run(
-    mutants: list[Mutant], jobs: int = 1, seconds: int = 600, whole: bool = True
-) -> dict[tuple[str, str], Outcome]:
-    """Run mutations; return by table and key what came of each."""
-    sys.path.insert(0, str(ROOT))
-    warm()
-    chapters: dict[tuple[str, str], list[Mutant]] = {}
-    for mutant in mutants:
-        if not mutant.file:
-            chapters.setdefault((mutant.table, mutant.chapter), []).append(mutant)
-    outcomes: dict[tuple[str, str], Outcome] = {}
-    for (table, _), those in chapters.items():
-        pool = Pool(1, 60 * 60)
-        pool.start(table, partial(run_chapter, those, jobs, seconds, whole))
-        found = pool.finish()[table]
-        if "error" in found:
-            last = found["error"].strip().splitlines()[-1]
-            failed = {"error": f"the chapter fails without a mutation: {last}"}
-            found = {mutant.key: failed for mutant in those}
-        outcomes |= {(table, key): outcome for key, outcome in found.items()}
-    return outcomes | run_package([m for m in mutants if m.file], jobs, seconds)
-
-
-def run_package(mutants: list[Mutant], jobs: int, seconds: int) -> dict:
-    """Run each distinct set of tests without a mutation, and then those of each mutation."""
-    pool = Pool(jobs, seconds)
-    for tests in dict.fromkeys(mutant.tests for mutant in mutants):
-        pool.start(tests, partial(run_tests, tests))
-    clean = pool.finish()
-    pool = Pool(jobs, seconds)
-    for mutant in mutants:
-        found = clean[mutant.tests]
-        if "error" in found or found["killer"]:
-            failed = f"fails without a mutation: {mutant.tests}: {found}"
-            pool.outcomes[mutant.table, mutant.key] = {"error": failed}
-        else:
-            work = partial(run_tests, mutant.tests, mutant)
-            pool.start((mutant.table, mutant.key), work)
-    return pool.finish()
-
-
-def judge(mutants: list[Mutant], outcomes: dict) -> tuple[list[str], list[Mutant]]:
+def judge(mutants: list[Mutant], outcomes: Outcomes) -> tuple[list[str], list[Mutant]]:
     """Return what is wrong, a line each, and the mutations that were killed."""
     wrong, killed = [], []
     for mutant in mutants:
@@ -283,7 +55,7 @@ def judge(mutants: list[Mutant], outcomes: dict) -> tuple[list[str], list[Mutant
     return wrong, killed
 
 
-def summary(mutants: list[Mutant], killed: list[Mutant], outcomes: dict) -> str:
+def summary(mutants: list[Mutant], killed: list[Mutant], outcomes: Outcomes) -> str:
     """Return the killed of each table, what killed without being a check, the survivors, and the total."""
     lines = []
     for mutant in killed:
@@ -311,6 +83,12 @@ def main() -> int:
     add("--label", nargs="+", default=[], help="mutations of these labels")
     add("--jobs", type=int, default=2, help="processes at a time (2)")
     add("--limit", type=int, default=600, help="processor seconds for each (600)")
+    add(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="N quick ones, leaving the records alone",
+    )
     chosen = parser.parse_args()
     try:
         listed = read_all(only=chosen.only)
@@ -318,12 +96,15 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     mutants = [m for m in listed if not chosen.label or {*m.labels} & {*chosen.label}]
+    mutants = mutants if chosen.sample is None else sample(mutants, chosen.sample)
     if not mutants:
         print("no mutation of that table or label", file=sys.stderr)
         return 2
-    outcomes = run(mutants, chosen.jobs, chosen.limit)
-    found = {key: o["killer"] for key, o in outcomes.items() if "killer" in o}
-    write_record(listed, found)
+    clean = chosen.sample is None
+    outcomes = run(mutants, chosen.jobs, chosen.limit, clean)
+    if clean:
+        found = {key: o["killer"] for key, o in outcomes.items() if "killer" in o}
+        write_record(listed, found)
     wrong, killed = judge(mutants, outcomes)
     print("\n".join([*wrong, summary(mutants, killed, outcomes)]))
     every = not chosen.only and not chosen.label
