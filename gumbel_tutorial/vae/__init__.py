@@ -22,11 +22,20 @@ if TYPE_CHECKING:
     )
     from gumbel_tutorial.vae.models.prediction import StructuredPrediction
     from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
+    from gumbel_tutorial.vae.models.usage import (
+        active_units,
+        code_perplexity,
+        mutual_information,
+        unit_activity,
+    )
+    from gumbel_tutorial.vae.runs.saved import load_model
     from gumbel_tutorial.vae.training.evaluation import (
         Evaluation,
         accuracy,
         assess,
+        describe,
         discrete_loss,
+        independent_pixels,
         learn_labels_alone,
         relaxed_loss,
         validate,
@@ -47,20 +56,27 @@ __all__ = [
     "StructuredPrediction",
     "Trainer",
     "accuracy",
+    "active_units",
     "as_images",
     "assess",
     "categorical_kl",
     "choose_labelled",
+    "code_perplexity",
+    "describe",
     "digits",
     "discrete_loss",
     "fit",
+    "independent_pixels",
     "learn_labels_alone",
+    "load_model",
     "multi_sample_bound",
+    "mutual_information",
     "negative_bound",
     "plug_in_kl",
     "reconstruction_loss",
     "relaxed_kl",
     "relaxed_loss",
+    "unit_activity",
     "validate",
 ]
 
@@ -81,11 +97,20 @@ _HOMES = {
     ],
     "vae.models.prediction": ["StructuredPrediction"],
     "vae.models.semi_supervised": ["SemiSupervisedVAE"],
+    "vae.models.usage": [
+        "active_units",
+        "code_perplexity",
+        "mutual_information",
+        "unit_activity",
+    ],
+    "vae.runs.saved": ["load_model"],
     "vae.training.evaluation": [
         "Evaluation",
         "accuracy",
         "assess",
+        "describe",
         "discrete_loss",
+        "independent_pixels",
         "learn_labels_alone",
         "relaxed_loss",
         "validate",

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -17,15 +17,22 @@ import tyro
 
 from gumbel_tutorial.checks import check_count
 from gumbel_tutorial.vae import table
-from gumbel_tutorial.vae.runs.build import make_splits, make_temperature
+from gumbel_tutorial.vae.data.images import Images, is_binary
+from gumbel_tutorial.vae.models.base import LatentModel
+from gumbel_tutorial.vae.runs.build import make_splits, make_temperature, reported
 from gumbel_tutorial.vae.runs.config import Config, Output, check_seed
 from gumbel_tutorial.vae.runs.journal import naming
 from gumbel_tutorial.vae.runs.on_disk import run
-from gumbel_tutorial.vae.runs.saved import Saved, latest
+from gumbel_tutorial.vae.runs.saved import Saved, Which, latest, saved_model
 from gumbel_tutorial.vae.runs.signals import Stopped
 from gumbel_tutorial.vae.training.checkpoint import write_whole
 from gumbel_tutorial.vae.training.device import find_device
-from gumbel_tutorial.vae.training.evaluation import assess
+from gumbel_tutorial.vae.training.evaluation import (
+    assess,
+    describe,
+    discrete_loss,
+    independent_pixels,
+)
 from gumbel_tutorial.vae.training.processes import ReportedElsewhere
 
 _FLAT = tyro.conf.arg(name="")
@@ -55,10 +62,17 @@ class Train:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Print what a trained model is worth on images, as JSON: its bounds, and the accuracy of a classifier.
+    """Print what a trained model is worth on images, as JSON, in nats per image.
+
+    Its bounds by one sample and by many; the exact divergence "kl" and the rest, "reconstruction"; how much
+    of the code is used; the accuracy of a classifier; and what independent pixels of the training images'
+    frequencies would cost. Grey pixels have no bound: "grey_loss" stands in its place. The folder may stand
+    first, without --run.
 
     Attributes:
         run: Output folder of a training run.
+        checkpoint: The newest model, or the one of the evaluation during training with the least loss on
+            the validation images.
         split: Images to evaluate on.
         num_samples: Samples of the multi-sample bound; the published tables have 1000.
         folder: Folder of the four MNIST files; by default the one that the run was trained with.
@@ -67,6 +81,7 @@ class Evaluate:
     """
 
     run: Path
+    checkpoint: Which = "newest"
     split: Literal["train", "validation", "test"] = "test"
     num_samples: int = 1000
     folder: Path | None = None
@@ -78,38 +93,58 @@ class Evaluate:
         check_count(self.num_samples, "num_samples", 1)
         check_seed(self.seed)
         device = find_device(self.device)
-        saved = latest(self.run)
+        saved = saved_model(self.run, self.checkpoint)
         model = saved.load_model(device)
         folder = self.folder or _remembered(saved, Output(self.run)).folder
         splits = make_splits(saved.config, folder, download=False)
-        images = getattr(splits, self.split).to(device)
+        images = reported(saved.config, splits, self.split).to(device)
+        losses = self._losses(model, images, saved)
+        loss = losses["one_sample" if "one_sample" in losses else "grey_loss"]
+        values = losses | describe(model, images, loss)
+        baseline = independent_pixels(
+            model, splits.train, images.to(torch.device("cpu"))
+        )
+        values["independent_pixels"] = baseline
+        told = {"split": self.split, "checkpoint": self.checkpoint, "step": saved.step}
+        print(json.dumps(told | values, indent=1))
+
+    def _losses(
+        self, model: LatentModel, images: Images, saved: Saved
+    ) -> dict[str, float]:
+        """Return the bounds by name, or of grey images their loss."""
+        generator = torch.Generator(images.pixels.device).manual_seed(self.seed)
+        if not is_binary(images.pixels):
+            return {"grey_loss": discrete_loss(model, images, generator=generator)}
         temperature = make_temperature(saved.config)
         found = assess(
             model,
             images,
             num_samples=self.num_samples,
             temperature=temperature(max(0, saved.step - 1)),
-            generator=torch.Generator(device).manual_seed(self.seed),
+            generator=generator,
             progress=True,
         )
-        values = asdict(found) | {"integrality_gap": found.integrality_gap}
-        values |= model.metrics(images)
-        print(json.dumps({"split": self.split, "step": saved.step, **values}, indent=1))
+        return asdict(found) | {"integrality_gap": found.integrality_gap}
 
 
 @dataclass(frozen=True)
 class Sample:
     """Draw a picture of images that a trained autoencoder makes up.
 
+    The folder and the picture may stand first, without --run and --picture.
+
     Attributes:
         run: Output folder of a training run.
         picture: File to write, such as samples.png.
         num_images: Number of images; a square number looks best, or a multiple of the classes.
+        checkpoint: The newest model, or the one of the evaluation during training with the least loss on
+            the validation images.
         seed: Seed for the codes.
     """
 
     run: Path
     picture: Path
+    checkpoint: Which = "newest"
     num_images: int = 64
     seed: int = 0
 
@@ -117,7 +152,7 @@ class Sample:
         """Draw and write."""
         check_count(self.num_images, "num_images", 1)
         check_seed(self.seed)
-        model = latest(self.run).load_model(torch.device("cpu"))
+        model = saved_model(self.run, self.checkpoint).load_model(torch.device("cpu"))
         with torch.no_grad():
             generator = torch.Generator().manual_seed(self.seed)
             pixels = model.sample(self.num_images, generator=generator)
@@ -213,7 +248,7 @@ def execute(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: list[str]) -> Train | Evaluate | Sample | Table:
     """Return the command that arguments ask for; what is wrong with them is one line."""
-    said = io.StringIO()
+    arguments, said = _named(arguments), io.StringIO()
     try:
         with redirect_stderr(said):
             begun = _begun(arguments)
@@ -234,6 +269,24 @@ def _parse(arguments: list[str]) -> Train | Evaluate | Sample | Table:
         if end.code:
             print(f"error: {_in_one_line(said.getvalue())}", file=sys.stderr)
         raise
+
+
+# What the words that stand first are, for those who leave out the names.
+_FIRST: Mapping[str, tuple[str, ...]] = {
+    "train": ("--output",),
+    "evaluate": ("--run",),
+    "sample": ("--run", "--picture"),
+}
+
+
+def _named(arguments: list[str]) -> list[str]:
+    """Return arguments with the names of those that stand first without one."""
+    named, rest = arguments[:1], arguments[1:]
+    for name in _FIRST.get("".join(named), ()):
+        if not rest or rest[0].startswith("-"):
+            break
+        named += [name, rest.pop(0)]
+    return named + rest
 
 
 def _begun(arguments: list[str]) -> Train | None:
@@ -258,4 +311,10 @@ def _in_one_line(box: str) -> str:
     _, *parts = re.split(r"[^\n]*-{9,}[^\n]*\n", plain)
     said = [" ".join(part.split()) for part in parts]
     help_begins = ("Argument helptext", "For full helptext")
-    return "; ".join(x for x in said if x and not x.startswith(help_begins))
+    line = "; ".join(x for x in said if x and not x.startswith(help_begins))
+    commas = re.match(r"Error parsing (--\S+): .*\['(\d+(?:,\d+)+)'\]", line)
+    if commas is None:
+        return line
+    name, numbers = commas.groups()
+    apart = numbers.replace(",", " ")
+    return f"{name} must be numbers with spaces, as {name} {apart}, got {numbers}"

@@ -7,9 +7,12 @@ from gumbel_tutorial.vae.runs.config import Output
 from gumbel_tutorial.vae.runs.journal import METRICS
 from gumbel_tutorial.vae.runs.saved import CHECKPOINT
 
-SETTINGS = {"num_latents": 4, "num_categories": 3, "batch_size": 20, "steps": 120}
+SETTINGS = {
+    **{"num_latents": 4, "num_categories": 3, "hidden": ()},
+    **{"batch_size": 20, "steps": 120},
+}
 FLAGS = [
-    *("--num-latents", "4", "--num-categories", "3", "--batch-size", "20"),
+    *("--num-latents", "4", "--num-categories", "3", "--hidden", "--batch-size", "20"),
     *("--checkpoint-every", "20", "--evaluate-every", "30", "--log-every", "5"),
 ]
 

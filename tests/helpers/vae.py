@@ -19,6 +19,7 @@ from gumbel_tutorial.vae.runs.config import Config
 SMALL = {
     "num_latents": 3,
     "num_categories": 2,
+    "hidden": (),
     "batch_size": 20,
     "steps": 1000,
     "learning_rate": 3e-3,

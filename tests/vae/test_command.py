@@ -16,10 +16,13 @@ from helpers.vae import flipped
 from matplotlib.image import imread
 from safetensors.torch import load_file
 
+from gumbel_tutorial import vae
 from gumbel_tutorial.estimators.registry import ESTIMATORS
 from gumbel_tutorial.vae import command, table
 from gumbel_tutorial.vae.__main__ import main
+from gumbel_tutorial.vae.runs.build import make_splits
 from gumbel_tutorial.vae.runs.config import Config
+from gumbel_tutorial.vae.runs.journal import METRICS
 from gumbel_tutorial.vae.runs.on_disk import run
 from gumbel_tutorial.vae.runs.saved import BEFORE, CHECKPOINT, latest
 from gumbel_tutorial.vae.training import checkpoint
@@ -85,6 +88,7 @@ def test_what_a_run_was_told_of_its_output_is_remembered(tmp_path, capsys):
     for others in (["--no-resume"], [], ["--resumed"]):
         assert command._begun(["train", "--output", str(tmp_path), *others]) is None
     assert command._begun(["evaluate", "--output", str(tmp_path), "--resume"]) is None
+    capsys.readouterr()
     # A mistaken folder has nothing to be remembered.
     nowhere = ["train", "--output", str(tmp_path / "x"), "--resume"]
     assert main(nowhere) == 1
@@ -99,6 +103,14 @@ def test_evaluate_and_sample_read_the_run(whole, tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["step"] == 120
     assert found["multi_sample"] < found["one_sample"]
+    both = found["reconstruction"] + found["kl"]
+    assert found["one_sample"] == pytest.approx(both)
+    assert 0 <= found["active_units"] <= 4
+    assert 1 <= found["perplexity"] <= 3
+    splits = make_splits(Config(**SETTINGS), None, download=False)
+    model = vae.load_model(whole)
+    baseline = vae.independent_pixels(model, splits.train, splits.test)
+    assert found["independent_pixels"] == pytest.approx(baseline)
     gap = found["one_sample"] - found["relaxed"]
     assert found["integrality_gap"] == pytest.approx(gap)
     picture = tmp_path / "samples.png"
@@ -106,6 +118,54 @@ def test_evaluate_and_sample_read_the_run(whole, tmp_path, capsys):
     assert picture.read_bytes().startswith(b"\x89PNG")
     levels = imread(picture)[..., 0]
     assert levels.min() < 0.3 < 0.7 < levels.max()  # ink and paper
+
+
+def test_names_of_what_stands_first_may_be_left_out(whole, tmp_path, capsys):
+    assert main(["evaluate", str(whole), "--num-samples", "3"]) == 0
+    short = capsys.readouterr().out
+    assert main(["evaluate", "--num-samples", "3", "--run", str(whole)]) == 0
+    assert capsys.readouterr().out == short
+    picture = tmp_path / "a.png"
+    assert main(["sample", str(whole), str(picture)]) == 0
+    assert picture.exists()
+    assert main(["train", str(tmp_path / "new"), *FLAGS, "--steps", "3"]) == 0
+    assert main(["train", str(tmp_path / "new"), "--resume", "--steps", "4"]) == 0
+    assert latest(tmp_path / "new").step == 4
+
+
+def test_the_best_model_is_evaluated_and_sampled_when_asked_for(
+    whole, tmp_path, capsys
+):
+    best = ["--checkpoint", "best"]
+    lines = (whole / METRICS).read_text().splitlines()
+    rows = [row for row in map(json.loads, lines) if "validation_loss" in row]
+    expected = min(rows, key=lambda row: row["validation_loss"])["step"]
+    assert main(["evaluate", str(whole), *best, "--num-samples", "3"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["checkpoint"], found["step"]) == ("best", expected)
+    assert main(["sample", str(whole), str(tmp_path / "a.png"), *best]) == 0
+
+
+def test_grey_images_have_a_loss_of_that_name_and_no_bound(tmp_path, capsys):
+    run(Config(**{**SETTINGS, "binarisation": "grey"}), output(tmp_path))
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path), "--num-samples", "3"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert not {"one_sample", "multi_sample", "integrality_gap"} & set(found)
+    both = found["reconstruction"] + found["kl"]
+    assert found["grey_loss"] == pytest.approx(both)
+    assert 26 < found["independent_pixels"] < 27
+
+
+def test_training_images_that_are_drawn_anew_are_drawn_once_to_be_reported(
+    tmp_path, capsys
+):
+    settings = {**SETTINGS, "binarisation": "dynamic", "steps": 5}
+    run(Config(**settings), output(tmp_path))
+    capsys.readouterr()
+    asked = ["--split", "train", "--num-samples", "2"]
+    assert main(["evaluate", str(tmp_path), *asked]) == 0
+    assert "one_sample" in json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("number", [1, 5, 12])
@@ -204,6 +264,10 @@ def test_arguments_of_no_use_are_one_line_each(whole, tmp_path, capsys):
             "invalid choice 'y' .*reinmax",
         ),
         (["evaluate", "--run", "x", "--split", "all"], "invalid choice 'all'"),
+        (
+            ["train", "x", "--hidden", "128,64"],
+            "--hidden must be numbers with spaces, as --hidden 128 64, got 128,64",
+        ),
         (["tran"], "tran"),
         ([], "train, evaluate, sample, table"),
     ],
@@ -252,6 +316,7 @@ def test_a_faulty_checkpoint_is_the_same_line_from_every_command(
 ):
     run(Config(**{**SETTINGS, "steps": 3}), output(tmp_path))
     damage(tmp_path, kind)
+    capsys.readouterr()
     lines = set()
     for arguments in (
         ["train", "--output", str(tmp_path), "--resume"],
@@ -296,6 +361,7 @@ def test_a_picture_that_does_not_fit_is_named(whole, tmp_path, monkeypatch, caps
 def test_a_structured_prediction_cannot_be_sampled(tmp_path, capsys):
     settings = {**SETTINGS, "model": "structured-prediction", "steps": 2}
     run(Config(**settings), output(tmp_path))
+    capsys.readouterr()
     asked = ["--picture", str(tmp_path / "a.png")]
     assert main(["sample", "--run", str(tmp_path), *asked]) == 1
     assert "model must define sample, got StructuredPrediction" in one_line(capsys)
@@ -336,8 +402,19 @@ def test_the_bar_shows_loss_temperature_and_rate(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     run(Config(**{**SETTINGS, "steps": 40}), output(tmp_path))
     last = [x for x in terminal.getvalue().split("\r") if "40/40" in x][-1]
-    for name in ("loss=", "temperature=", "rate=1.00e-03"):
+    assert "\n" not in terminal.getvalue().rstrip()
+    for name in ("loss=", "temperature=", "rate=1.00e-03", "validation="):
         assert name in last
+
+
+def test_a_run_that_nobody_watches_says_a_line_for_each_evaluation(tmp_path, capsys):
+    run(Config(**SETTINGS), output(tmp_path))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"step {step} of 120" for step in (30, 60, 90, 120)
+    ]
+    for name in ("validation loss", "reconstruction", "kl", "active_units"):
+        assert name in lines[-1]
 
 
 def test_a_signal_ends_the_command_with_its_code_and_one_line(

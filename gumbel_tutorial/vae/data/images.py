@@ -74,6 +74,16 @@ def check_pixels(
         check_probability(pixels, name)
 
 
+def is_binary(pixels: torch.Tensor) -> bool:
+    """Tell whether all pixels are 0 or 1: of grey ones the losses bound no log-probability of theirs.
+
+    Examples:
+        >>> is_binary(torch.tensor([0.0, 1.0])), is_binary(torch.tensor([0.0, 0.5]))
+        (True, False)
+    """
+    return bool(((pixels == 0) | (pixels == 1)).all())
+
+
 def check_labels(images: Images, num_categories: int) -> torch.Tensor:
     """Require images, and for each a whole number in 0 ... K - 1; return these numbers."""
     if images.labels is None:

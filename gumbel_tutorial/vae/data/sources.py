@@ -145,6 +145,10 @@ def _images(pixels: Any, labels: Any, where: str) -> Images:
 
 
 def _as_pixels(source: Any, name: str) -> torch.Tensor:
+    if isinstance(source, torch.utils.data.DataLoader):
+        raise TypeError(
+            f"{name} must be a dataset, which batches are made of here: the .dataset of the DataLoader"
+        )
     if not isinstance(source, np.ndarray | torch.Tensor):
         raise TypeError(
             f"{name} must be an array, a tensor, a .npy or .npz file or a torch Dataset, "

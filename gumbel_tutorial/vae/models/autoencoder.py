@@ -19,14 +19,18 @@ from gumbel_tutorial.vae.models.codes import (
     width,
 )
 from gumbel_tutorial.vae.models.networks import (
+    HIDDEN,
     PerRow,
     check_sizes,
     perceptron,
     start_at_frequencies,
     widths_back,
 )
-
-_HIDDEN = (256,)
+from gumbel_tutorial.vae.models.usage import (
+    active_units,
+    code_perplexity,
+    mutual_information,
+)
 
 
 class CategoricalVAE(LatentModel):
@@ -41,7 +45,7 @@ class CategoricalVAE(LatentModel):
         num_pixels: pixels per image; may be left out with an encoder and a decoder of your own.
         num_latents: N.
         num_categories: K.
-        hidden: widths of the encoder's hidden layers; none is a linear encoder.
+        hidden: widths of the encoder's hidden layers; none is a linear encoder, and None is 256.
         decoder_hidden: widths of the decoder's; None takes the encoder's in reverse.
         encoder: a network of your own, rows of pixels ``(rows, num_pixels)`` to the logits of all variables
             in one row, ``(rows, N K)``, or ``(rows, N)`` for bits.
@@ -85,7 +89,7 @@ class CategoricalVAE(LatentModel):
         self.num_pixels = num_pixels
         self.num_latents, self.num_categories = num_latents, num_categories
         self.layers = [(num_latents, num_categories)]
-        there = _HIDDEN if hidden is None else hidden
+        there = HIDDEN if hidden is None else hidden
         back = widths_back(there, decoder_hidden)
         code = width(num_latents, num_categories)
         self.encoder = _network("encoder", encoder, [num_pixels, *there, code])
@@ -170,6 +174,23 @@ class CategoricalVAE(LatentModel):
         codes = draw_codes(logits, num_samples, generator=generator)
         ratio = log_ratio(codes, logits, self.prior_logits)
         return -self._reconstruction_loss(codes, images) - ratio
+
+    @torch.no_grad()
+    def metrics(self, images: Images) -> dict[str, float]:
+        """Return the exact divergence ``kl`` and what of the code is used.
+
+        The names: ``information``, the sum over variables of
+        :func:`~gumbel_tutorial.vae.models.usage.mutual_information`; ``active_units``, how many are
+        :func:`~gumbel_tutorial.vae.models.usage.active_units`; ``perplexity``, the mean of
+        :func:`~gumbel_tutorial.vae.models.usage.code_perplexity`.
+        """
+        logits = check_finite(self.encode(images.pixels))
+        return {
+            "kl": divergence(logits, self.prior_logits).mean().item(),
+            "information": mutual_information(logits).sum().item(),
+            "active_units": active_units(logits).sum().item(),
+            "perplexity": code_perplexity(logits).mean().item(),
+        }
 
     def sample(self, num_images: int, *, generator: torch.Generator) -> torch.Tensor:
         """Return pixel probabilities of codes drawn from the prior, ``(num_images, num_pixels)``."""

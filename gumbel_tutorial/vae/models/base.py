@@ -107,8 +107,16 @@ class LatentModel(nn.Module, ABC):
         raise self._lacks("classify")
 
     def metrics(self, images: Images) -> dict[str, float]:
-        """Return what else the model is worth on images, by name."""
+        """Return what else is known of the model on images, by name; nothing in it is drawn.
+
+        A divergence from the prior, in nats per image, has the name ``kl``: the rest of a loss is then
+        reported as ``reconstruction``.
+        """
         return {}
+
+    def targets(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return those of an image's pixels that the model gives a probability, by default all."""
+        return pixels
 
     def start_at(self, images: torch.Tensor) -> None:
         """Begin where the frequencies of the pixels of the training images are."""

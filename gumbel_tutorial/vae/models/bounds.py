@@ -166,7 +166,10 @@ def reconstruction_loss(
 ) -> torch.Tensor:
     r"""Return $-\log p(x \mid z)$ for independent Bernoulli pixels, never negative.
 
-    A pixel that is certain costs 0 where the image agrees, and +inf where it does not.
+    A pixel that is certain costs 0 where the image agrees, and +inf where it does not. Of grey pixels it is
+    the cross-entropy: the mean loss of binary images drawn from the grey levels. Its least value is the
+    entropy of that draw, not 0, and it is no $-\log p$ of the grey image under any law: that asks for
+    the constant of the continuous Bernoulli law, Loaiza-Ganem and Cunningham (2019).
 
     Args:
         pixel_logits: logits of the pixels, infinite ones included, shape ``(..., num_pixels)``.

@@ -9,6 +9,9 @@ from torch import nn
 
 from gumbel_tutorial.checks import check_count, refuse
 
+#: Widths of the hidden layers of an autoencoder that is told none, in Python and by the command alike.
+HIDDEN = (256,)
+
 
 def perceptron(sizes: Sequence[int]) -> nn.Sequential:
     """Return linear layers of the given sizes with ReLU between them and none at the end."""
@@ -157,6 +160,11 @@ def check_widths(widths: Sequence[int], name: str) -> None:
 def start_at_frequencies(layer: nn.Module, images: torch.Tensor) -> None:
     """Set the biases of a linear layer to the logits of the pixels' frequencies."""
     assert isinstance(layer, nn.Linear)
+    layer.bias.copy_(frequency_logits(images))
+
+
+def frequency_logits(images: torch.Tensor) -> torch.Tensor:
+    """Return the logits of the pixels' frequencies, ``(n, num_pixels)`` to ``(num_pixels,)``."""
     # A pixel that is never set counts as set in half an image.
     frequency = (images.sum(0) + 0.5) / (len(images) + 1)
-    layer.bias.copy_(frequency.logit())
+    return frequency.logit()

@@ -120,6 +120,10 @@ class StructuredPrediction(LatentModel):
 
         return below(0, upper)
 
+    def targets(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the lower half of the pixels."""
+        return _halves(pixels)[1]
+
     def log_weights(
         self, images: torch.Tensor, num_samples: int, *, generator: torch.Generator
     ) -> torch.Tensor:

@@ -27,6 +27,7 @@ from gumbel_tutorial.vae.models.base import LatentModel
 from gumbel_tutorial.vae.models.bounds import bernoulli_loss, log_ratio
 from gumbel_tutorial.vae.models.codes import check_finite, draw_codes
 from gumbel_tutorial.vae.models.networks import (
+    HIDDEN,
     ConditionalPerceptron,
     Convolutions,
     check_sizes,
@@ -34,6 +35,10 @@ from gumbel_tutorial.vae.models.networks import (
     start_at_frequencies,
     widths_back,
 )
+from gumbel_tutorial.vae.models.usage import ACTIVE, code_perplexity
+
+# Images at once where every class meets every image.
+_AT_ONCE = 1000
 
 
 class SemiSupervisedVAE(LatentModel):
@@ -68,7 +73,7 @@ class SemiSupervisedVAE(LatentModel):
         num_latents: int,
         num_categories: int,
         *,
-        hidden: Sequence[int] = (256,),
+        hidden: Sequence[int] = HIDDEN,
         decoder_hidden: Sequence[int] | None = None,
         channels: Sequence[int] = (),
         alpha: float = 1.0,
@@ -148,9 +153,9 @@ class SemiSupervisedVAE(LatentModel):
             images = images[(None,) * (1 + max(0, noise.ndim - images.ndim))]
         mean, log_scale = self._code(images, classes)
         latents = mean + log_scale.exp() * noise
-        divergence = (mean**2 + (2 * log_scale).exp() - 1) / 2 - log_scale
+        divergence = _gaussian_divergence(mean, log_scale)
         reconstruction = bernoulli_loss(self.decoder(latents, classes), images)
-        return reconstruction + divergence.sum(-1) + math.log(self.num_categories)
+        return reconstruction + divergence + math.log(self.num_categories)
 
     def _code(
         self, images: torch.Tensor, classes: torch.Tensor | None
@@ -310,8 +315,41 @@ class SemiSupervisedVAE(LatentModel):
 
     @torch.no_grad()
     def metrics(self, images: Images) -> dict[str, float]:
-        """Return the share of images whose most probable class is their label, where labels are known."""
-        if images.labels is None:
-            return {}
-        found = self.classify(images.pixels).argmax(-1)
-        return {"accuracy": (found == images.labels).double().mean().item()}
+        r"""Return the exact divergence, what of the code is used, and how often the class is right.
+
+        The names: ``kl``, $\mathrm{KL}(q(y, z\mid x)\,\|\,p(y)\,p(z))$, the divergence of the styles weighted
+        by the classes; ``active_units``, how many coordinates of z are active, the variance over images of
+        $\sum_y q(y\mid x)\,\mu(x, y)$ above 0.01 as Burda, Grosse and Salakhutdinov (2016) have it;
+        ``perplexity``, of the classes, :func:`~gumbel_tutorial.vae.models.usage.code_perplexity`; and, where
+        labels are known, ``accuracy``, the share of images whose most probable class is their label.
+        """
+        logits = self.classify(images.pixels)
+        found = self._divergences(images.pixels, logits) | {
+            "perplexity": code_perplexity(logits.unsqueeze(-2)).item()
+        }
+        if images.labels is not None:
+            right = logits.argmax(-1) == images.labels
+            found["accuracy"] = right.double().mean().item()
+        return found
+
+    def _divergences(
+        self, pixels: torch.Tensor, logits: torch.Tensor
+    ) -> dict[str, float]:
+        probs, divergences, means = logits.softmax(-1), [], []
+        blocks = (each.split(_AT_ONCE) for each in (pixels, probs))
+        for images, weights in zip(*blocks, strict=True):
+            mean, log_scale = self._code(images.unsqueeze(0), None)
+            each = _gaussian_divergence(mean, log_scale).movedim(0, -1)
+            divergences.append((weights * each).sum(-1))
+            means.append((weights.T.unsqueeze(-1) * mean).sum(0))
+        of_classes = math.log(self.num_categories) - categorical.entropy(logits)
+        activity = torch.cat(means).var(0, correction=0)
+        return {
+            "kl": (of_classes + torch.cat(divergences)).mean().item(),
+            "active_units": (activity > ACTIVE).sum().item(),
+        }
+
+
+def _gaussian_divergence(mean: torch.Tensor, log_scale: torch.Tensor) -> torch.Tensor:
+    r"""Return $\mathrm{KL}(\mathcal N(\mu, \sigma^2)\,\|\,\mathcal N(0, I))$, ``(..., d)`` to ``(...)``."""
+    return ((mean**2 + (2 * log_scale).exp() - 1) / 2 - log_scale).sum(-1)

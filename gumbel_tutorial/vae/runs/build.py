@@ -46,12 +46,21 @@ def make_splits(config: Config, folder: Path | None, *, download: bool) -> Split
 
 
 def _binary(pixels: torch.Tensor, config: Config, number: int) -> torch.Tensor:
-    how: str = config.binarisation
+    how = str(config.binarisation)
     if how == "dynamic" and number > 0:
         how = "fixed"  # what reports must not change from one report to the next
     if how == "fixed":
         return binarise(pixels, how, seed=config.binarisation_seed + number)
     return pixels if how == "dynamic" else binarise(pixels, how)
+
+
+def reported(config: Config, splits: Splits, name: str) -> Images:
+    """Return the images of a split to report on: those that training draws anew are drawn once."""
+    images: Images = getattr(splits, name)
+    if config.binarisation != "dynamic" or name != "train":
+        return images
+    pixels = binarise(images.pixels, "fixed", seed=config.binarisation_seed)
+    return images._replace(pixels=pixels)
 
 
 def make_model(config: Config, num_pixels: int) -> LatentModel:
@@ -73,14 +82,14 @@ def _prediction(config: Config, num_pixels: int) -> LatentModel:
     return StructuredPrediction(
         *(num_pixels, config.num_latents, config.num_categories),
         num_layers=config.num_layers,
-        hidden=config.hidden,
+        hidden=config.hidden or (),
     )
 
 
 def _semi_supervised(config: Config, num_pixels: int) -> LatentModel:
     return SemiSupervisedVAE(
         *(num_pixels, config.num_latents, config.num_categories),
-        hidden=config.hidden,
+        hidden=config.hidden or (),
         decoder_hidden=config.decoder_hidden,
         channels=config.channels,
         alpha=config.alpha,

@@ -14,6 +14,7 @@ from gumbel_tutorial.checks import check_count, check_not_negative, check_positi
 from gumbel_tutorial.estimators.layers import check_options
 from gumbel_tutorial.estimators.registry import ESTIMATORS
 from gumbel_tutorial.vae.data.binarisation import FIXED_SEED
+from gumbel_tutorial.vae.models.networks import HIDDEN
 
 Binarisation = Literal["fixed", "dynamic", "threshold", "grey"]
 
@@ -52,7 +53,8 @@ class Config:
         data: Images to train on: "digits" (scikit-learn's, which come with the library), "mnist", or a file
             of your own: .npy with images, .npz with images and perhaps labels.
         binarisation: How grey levels become binary: drawn once, drawn anew in every step, cut at one half,
-            or not at all.
+            or not at all, which leaves no bound to report. By default "threshold" for the digits and "fixed"
+            for all other images.
         binarisation_seed: Seed for pixels drawn once: all of them with "fixed"; only the validation and test
             images with "dynamic".
         model: An autoencoder of categorical codes; prediction of an image's lower half from the upper one;
@@ -61,9 +63,10 @@ class Config:
             Gaussian code.
         num_categories: Number K of categories of each latent variable; 2 makes them bits. With
             "semi-supervised", the number of classes.
-        hidden: Widths of the encoder's hidden layers, and of a classifier without channels; none makes it
-            linear.
-        decoder_hidden: Widths of the decoder's hidden layers; none makes it linear.
+        hidden: Widths of the encoder's hidden layers, and of a classifier without channels, e.g. "128 64";
+            none makes it linear. By default 256, and none for structured prediction.
+        decoder_hidden: Widths of the decoder's hidden layers; none makes it linear. By default the
+            encoder's in reverse.
         num_layers: Number of stochastic layers of structured prediction.
         learn_prior: Give the autoencoder a prior of its own instead of the uniform one.
         channels: Channels of each convolution of the classifier, e.g. "16 32 64"; none makes it a
@@ -88,13 +91,13 @@ class Config:
     """
 
     data: str = "digits"
-    binarisation: Binarisation = "fixed"
+    binarisation: Binarisation | None = None
     binarisation_seed: int = FIXED_SEED
     model: ModelName = "autoencoder"
     num_latents: int = 20
     num_categories: int = 10
-    hidden: tuple[int, ...] = ()
-    decoder_hidden: tuple[int, ...] = ()
+    hidden: tuple[int, ...] | None = None
+    decoder_hidden: tuple[int, ...] | None = None
     num_layers: int = 2
     learn_prior: bool = False
     channels: tuple[int, ...] = ()
@@ -104,8 +107,8 @@ class Config:
     estimator: EstimatorName = "gumbel_softmax"
     options: dict[str, float] = field(default_factory=dict)
     temperature: float = 1.0
-    final_temperature: float = 0.5
-    anneal_rate: float = 1e-4
+    final_temperature: float = 0.3
+    anneal_rate: float = 3e-4
     anneal_every: int = 500
     steps: int = 5000
     batch_size: int = 100
@@ -136,8 +139,28 @@ class Config:
         self._check_used()
 
     def _settle(self) -> None:
-        """Give options their estimator's types, and a file of images a path that holds in every folder."""
-        object.__setattr__(self, "options", _typed(self.estimator, self.options))
+        """Say what was left to be settled, and give options their estimator's types."""
+        settled = {"options": _typed(self.estimator, self.options)}
+        for name, value in self._left_open().items():
+            if getattr(self, name) is None:
+                settled[name] = value
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
+        self._settle_data()
+
+    def _left_open(self) -> dict[str, Any]:
+        """Return what the settings mean that are left open."""
+        predicts = self.model == "structured-prediction"
+        hidden = (() if predicts else HIDDEN) if self.hidden is None else self.hidden
+        return {
+            "binarisation": "threshold" if self.data == "digits" else "fixed",
+            "hidden": hidden,
+            # Structured prediction has no decoder of its own.
+            "decoder_hidden": () if predicts else tuple(reversed(hidden)),
+        }
+
+    def _settle_data(self) -> None:
+        """Give a file of images a path that holds in every folder."""
         if self.data in NAMED_DATA:
             return
         if Path(self.data).suffix not in (".npy", ".npz"):
@@ -156,12 +179,14 @@ class Config:
 
     def _check_used(self) -> None:
         """Refuse a setting that this model would ignore."""
+        left_open = self._left_open()
         for own in fields(self):
             value = getattr(self, own.name)
+            default = left_open.get(own.name, own.default)
             models = _MODELS_OF.get(own.name, (self.model,))
-            if self.model not in models and value != own.default:
+            if self.model not in models and value != default:
                 raise ValueError(
-                    f"{own.name} must be {own.default} with model {self.model}, got {value}"
+                    f"{own.name} must be {default} with model {self.model}, got {value}"
                 )
         once = self.binarisation in ("fixed", "dynamic")
         if self.binarisation_seed != FIXED_SEED and not once:
@@ -307,6 +332,10 @@ _KINDS: Mapping[Any, str] = {
 
 def _check_type(value: Any, name: str, hint: Any) -> None:
     """Require a value of the type of its field: files and callers may say anything."""
+    if type(None) in get_args(hint):
+        if value is None:
+            return
+        (hint,) = (each for each in get_args(hint) if each is not type(None))
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             listed = ", ".join(get_args(hint))

@@ -1,6 +1,7 @@
 """What a run leaves behind as it goes: progress, metrics and checkpoints."""
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,10 @@ from tqdm import tqdm
 from gumbel_tutorial.vae.data.images import Images
 from gumbel_tutorial.vae.runs.config import Config, Output
 from gumbel_tutorial.vae.runs.journal import Journal
-from gumbel_tutorial.vae.runs.saved import BEFORE, CHECKPOINT
+from gumbel_tutorial.vae.runs.saved import BEFORE, BEST, CHECKPOINT, least_loss
 from gumbel_tutorial.vae.training import checkpoint
 from gumbel_tutorial.vae.training.batches import is_due
-from gumbel_tutorial.vae.training.evaluation import validate
+from gumbel_tutorial.vae.training.evaluation import describe, validate
 from gumbel_tutorial.vae.training.trainer import Progress, Trainer
 
 
@@ -40,7 +41,9 @@ class Keeper:
         self.config, self.output = config, output
         self.path = output.output / CHECKPOINT
         self.saved, first = trainer.steps_taken, trainer.processes.rank == 0
+        self.least = least_loss(output.output) if first else math.inf
         self.journal = Journal(output, self.saved, config.steps) if first else None
+        self.shown: dict[str, str] = {}
         self.bar = tqdm(
             total=config.steps,
             initial=trainer.steps_taken,
@@ -69,11 +72,15 @@ class Keeper:
             self.journal.write(values)
             self.bar.set_postfix(
                 loss=f"{progress.loss:.2f}",
+                **self.shown,
                 temperature=f"{progress.temperature:.3f}",
                 rate=f"{progress.learning_rate:.2e}",
             )
         if self.is_due(self.output.evaluate_every):
-            self.journal.write(self._validate())
+            found = self._validate()
+            self.journal.write(found)
+            self._keep_best(found["validation_loss"])
+            self._show(found)
 
     def _validate(self) -> dict[str, Any]:
         """Return what the model is worth on validation images, by noise that training does not notice."""
@@ -91,9 +98,34 @@ class Keeper:
                 raise FloatingPointError(
                     f"{name} must be finite, got {value} after step {step}"
                 )
-        for name, value in model.metrics(self.images).items():
+        for name, value in describe(model, self.images, found.discrete).items():
             values[f"validation_{name}"] = value
         return {"step": step, **values}
+
+    def _keep_best(self, loss: float) -> None:
+        """Save the model, without what training it further would need, if none has had a lower loss."""
+        if loss >= self.least:
+            return
+        self.least = loss
+        tensors = {
+            f"model.{name}": value
+            for name, value in self.trainer.model.state_dict().items()
+        }
+        state = {"step": torch.tensor(self.trainer.steps_taken), **tensors}
+        about = {**self.about, "validation_loss": loss}
+        checkpoint.write(self.path.with_name(BEST), state, self.config.as_json(), about)
+
+    def _show(self, found: Mapping[str, Any]) -> None:
+        """Show an evaluation beside the bar, or in a line of its own where no terminal shows a bar."""
+        self.shown = {"validation": f"{found['validation_loss']:.2f}"}
+        if self.bar.disable:
+            said = ", ".join(
+                f"{name.removeprefix('validation_')} {value:.4g}"
+                for name, value in found.items()
+                if name != "step"
+            )
+            step = f"step {found['step']} of {self.config.steps}"
+            print(f"{step}: validation {said}", file=sys.stderr, flush=True)
 
     def save(self) -> None:
         """Write a checkpoint, and keep the one before; all processes have to ask for it."""

@@ -18,7 +18,7 @@ from gumbel_tutorial.vae.runs.config import Config, Output
 from gumbel_tutorial.vae.runs.journal import METRICS
 from gumbel_tutorial.vae.runs.keeper import Keeper
 from gumbel_tutorial.vae.runs.lock import held
-from gumbel_tutorial.vae.runs.saved import BEFORE, CHECKPOINT, Saved, latest
+from gumbel_tutorial.vae.runs.saved import BEFORE, BEST, CHECKPOINT, Saved, latest
 from gumbel_tutorial.vae.training.processes import Processes, joined
 from gumbel_tutorial.vae.training.trainer import Trainer
 
@@ -177,5 +177,5 @@ def _clear(folder: Path) -> None:
         raise FileExistsError(
             f"output must hold no metrics yet, or be resumed, got {metrics}"
         )
-    for path in (*saved, metrics):
+    for path in (*saved, metrics, folder / BEST):
         path.unlink(missing_ok=True)

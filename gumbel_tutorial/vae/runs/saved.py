@@ -1,19 +1,26 @@
-"""What a run has saved: the newest sound checkpoint, its configuration, its model."""
+"""What a run has saved: its checkpoints, newest and best, its configuration, its model."""
 
+import math
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 
+from gumbel_tutorial.checks import refuse
 from gumbel_tutorial.vae.models.base import LatentModel
 from gumbel_tutorial.vae.runs.build import NUM_PIXELS, make_model
 from gumbel_tutorial.vae.runs.config import Config, from_json
 from gumbel_tutorial.vae.training import checkpoint
+from gumbel_tutorial.vae.training.device import find_device
 
 CHECKPOINT = "checkpoint.safetensors"
 #: The checkpoint before, which is there should the newest be damaged.
 BEFORE = "checkpoint.before.safetensors"
+#: The model of the evaluation with the lowest loss on the validation images.
+BEST = "best.safetensors"
+
+Which = Literal["newest", "best"]
 
 
 class Saved(NamedTuple):
@@ -66,6 +73,52 @@ class Saved(NamedTuple):
                 f"{self.path} must hold the model of its configuration, got {reason}"
             ) from error
         return model.to(device)
+
+
+def load_model(
+    folder: Path | str, which: Which = "newest", *, device: str = "cpu"
+) -> LatentModel:
+    """Return the model of a training run, to encode, decode and sample with.
+
+    Args:
+        folder: output folder of the run.
+        which: ``"newest"``, or ``"best"`` by the loss on the validation images.
+        device: device for its weights.
+
+    Raises:
+        FileNotFoundError: the folder holds no checkpoint, or no best one yet.
+        ValueError: as :func:`latest`; an unknown device or ``which``.
+
+    Examples:
+        >>> import tempfile
+        >>> from gumbel_tutorial.vae.runs.config import Config, Output
+        >>> from gumbel_tutorial.vae.runs.on_disk import run
+        >>> folder = tempfile.mkdtemp()
+        >>> trainer = run(Config(num_latents=3, steps=5), Output(Path(folder), device="cpu"))
+        >>> tuple(load_model(folder).encode(torch.zeros(2, 64)).shape)
+        (2, 3, 10)
+    """
+    return saved_model(folder, which).load_model(find_device(device))
+
+
+def saved_model(folder: Path | str, which: Which) -> Saved:
+    """Return the newest checkpoint in a folder, or the best.
+
+    Raises:
+        FileNotFoundError, OSError, ValueError: as :func:`load_model`.
+    """
+    if which not in get_args(Which):
+        refuse("which", f"be one of {', '.join(get_args(Which))}", which)
+    return latest(Path(folder)) if which == "newest" else _read(Path(folder) / BEST)
+
+
+def least_loss(folder: Path) -> float:
+    """Return the loss on validation images of the best model in a folder; +inf where there is none."""
+    try:
+        return float(_read(folder / BEST).about["validation_loss"])
+    # A file that a crash or a hand has spoilt gives way to the next evaluation.
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return math.inf
 
 
 def latest(folder: Path) -> Saved:

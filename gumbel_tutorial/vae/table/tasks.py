@@ -48,6 +48,12 @@ class Column:
 
 _CATEGORIES = {"num_latents": 20, "num_categories": 10}
 _BITS = {"num_latents": 200, "num_categories": 2}
+# What all runs of the table have, whatever the defaults of the command are.
+_EVERY_RUN: Mapping[str, Any] = {
+    **{"data": "mnist", "binarisation": "fixed", "hidden": (), "decoder_hidden": ()},
+    **{"temperature": 1.0, "final_temperature": 0.5, "anneal_every": 500},
+    **{"batch_size": 100, "decay": "second-half"},
+}
 # The temperature stays at 1 for structured prediction, and falls for the autoencoders.
 _PREDICT = {"model": "structured-prediction", "anneal_rate": 0.0}
 _AUTOENCODE = {"anneal_rate": 1e-4, "learn_prior": True}
@@ -113,13 +119,12 @@ class Job:
         """Return the configuration of the run."""
         column, (estimator, options) = COLUMNS[self.column], ROWS[self.row]
         own = _ROW_SETTINGS.get(self.row, {})
-        settings: dict[str, Any] = {"data": "mnist", **column.settings, **own}
+        settings: dict[str, Any] = {**_EVERY_RUN, **column.settings, **own}
         return Config(
             estimator=estimator,
             options=options,
             steps=column.steps,
             learning_rate=self.learning_rate,
-            decay="second-half",
             seed=self.seed,
             **settings,
         )

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from gumbel_tutorial.vae.data.images import Images
+
 
 def find_device(name: str) -> torch.device:
     """Return the named device. It must exist on this machine and support ``torch.Generator``.
@@ -32,6 +34,15 @@ def find_device(name: str) -> torch.device:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False
     return device
+
+
+def on_device(images: Images, model: nn.Module) -> Images:
+    """Return images where the weights of a model are, and of their dtype."""
+    weights = next(model.parameters(), None)
+    if weights is None:
+        return images
+    moved = images.to(weights.device)
+    return moved._replace(pixels=moved.pixels.to(weights.dtype))
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -16,11 +16,12 @@ from gumbel_tutorial.checks import (
     refuse,
 )
 from gumbel_tutorial.estimators.layers import EstimatorLayers
-from gumbel_tutorial.vae.data.images import Images, check_labels
+from gumbel_tutorial.vae.data.images import Images, check_labels, is_binary
 from gumbel_tutorial.vae.data.sources import as_images
 from gumbel_tutorial.vae.models.base import LatentModel
-from gumbel_tutorial.vae.models.bounds import multi_sample_bound
-from gumbel_tutorial.vae.training.device import device_of
+from gumbel_tutorial.vae.models.bounds import multi_sample_bound, reconstruction_loss
+from gumbel_tutorial.vae.models.networks import frequency_logits
+from gumbel_tutorial.vae.training.device import on_device
 from gumbel_tutorial.vae.training.trainer import loss_of
 
 # Images and samples at once: what fits in a processor's cache is fastest.
@@ -29,7 +30,7 @@ _IMAGES, _SAMPLES = 20, 50
 
 @dataclass(frozen=True)
 class Evaluation:
-    r"""Mean negative bounds over images, in nats per image.
+    r"""Mean negative bounds over binary images, in nats per image.
 
     Attributes:
         one_sample: $-\mathbb E\log w$ at discrete codes, a bound.
@@ -73,11 +74,13 @@ def assess(
 
     Raises:
         TypeError: images of another kind; a model without ``log_weights``.
-        ValueError: a count below 1; a pixel outside [0, 1]; log-weights that are +inf or NaN.
+        ValueError: a count below 1; a pixel that is neither 0 nor 1, for grey ones have no probability here;
+            log-weights that are +inf or NaN.
         FloatingPointError: the logits of the codes are not finite.
     """
     num_samples = check_count(num_samples, "num_samples", 1)
     shown = _on_device(model, images)
+    _check_binary(shown.pixels)
     ones, many = [], []
     disable = None if progress else True
     for batch in tqdm(shown.pixels.split(_IMAGES), disable=disable, unit="batch"):
@@ -94,6 +97,12 @@ def assess(
     )
 
 
+def _check_binary(pixels: torch.Tensor) -> None:
+    if not is_binary(pixels):
+        grey = pixels[(pixels != 0) & (pixels != 1)]
+        refuse("pixels", "be 0 or 1 for a bound, see binarise", grey[0].item())
+
+
 def _log_weights(
     model: LatentModel,
     batch: torch.Tensor,
@@ -104,7 +113,7 @@ def _log_weights(
 
 
 def _on_device(model: LatentModel, images: Any) -> Images:
-    return as_images(images).to(device_of(model))
+    return on_device(as_images(images), model)
 
 
 class Validation(NamedTuple):
@@ -137,7 +146,11 @@ def relaxed_loss(
 def discrete_loss(
     model: LatentModel, images: Any, *, generator: torch.Generator
 ) -> float:
-    """Return the one-sample negative bound at discrete codes, in nats per image, its divergence exact."""
+    """Return the one-sample negative bound at discrete codes, in nats per image, its divergence exact.
+
+    Of grey pixels it is their cross-entropy and the divergence, see
+    :func:`~gumbel_tutorial.vae.models.bounds.reconstruction_loss`, and bounds no log-probability of theirs.
+    """
     return _mean_loss(model, images, "reinforce", 1.0, generator)
 
 
@@ -156,6 +169,56 @@ def _mean_loss(
     if math.isnan(mean):
         refuse("loss", "not be NaN", "nan", FloatingPointError)
     return mean
+
+
+@torch.no_grad()
+def describe(model: LatentModel, images: Any, loss: float) -> dict[str, float]:
+    """Return a model's own metrics on images; where its divergence is among them, the rest of a loss too.
+
+    Args:
+        model: any.
+        images: whatever :func:`~gumbel_tutorial.vae.data.sources.as_images` takes.
+        loss: the mean loss at discrete codes on these images, in nats per image.
+
+    Returns:
+        ``reconstruction``, the loss less the divergence ``kl``, where the model has one; then
+        :meth:`~gumbel_tutorial.vae.models.base.LatentModel.metrics`.
+    """
+    found = model.metrics(_on_device(model, images))
+    if "kl" not in found:
+        return found
+    return {"reconstruction": loss - found["kl"], **found}
+
+
+def independent_pixels(model: LatentModel, train_images: Any, images: Any) -> float:
+    r"""Return the mean of $-\log p(x)$ where every pixel has its frequency and knows of no other.
+
+    A model whose bound is not below it has learned nothing of how pixels go together. A pixel that no image
+    has counts as set in half an image.
+
+    Args:
+        model: says which pixels count, see
+            :meth:`~gumbel_tutorial.vae.models.base.LatentModel.targets`.
+        train_images: images to count in; whatever :func:`~gumbel_tutorial.vae.data.sources.as_images` takes.
+        images: images to report on, of the same kinds; of grey ones the number is their cross-entropy.
+
+    Returns:
+        Nats per image.
+
+    Raises:
+        TypeError, ValueError: images of another kind, or of several sizes.
+
+    Examples:
+        >>> from gumbel_tutorial import vae
+        >>> train, test = vae.digits()
+        >>> round(independent_pixels(vae.CategoricalVAE(64), train, test), 2)
+        24.58
+    """
+    counted, shown = (
+        model.targets(as_images(each).pixels.double())
+        for each in (train_images, images)
+    )
+    return reconstruction_loss(frequency_logits(counted), shown).mean().item()
 
 
 def accuracy(model: LatentModel, images: Images) -> float:

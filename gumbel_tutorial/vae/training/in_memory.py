@@ -7,13 +7,18 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from gumbel_tutorial.checks import check_count, check_positive, check_torch_generator
+from gumbel_tutorial.checks import (
+    check_count,
+    check_positive,
+    check_torch_generator,
+    refuse,
+)
 from gumbel_tutorial.estimators.layers import EstimatorLayers
-from gumbel_tutorial.vae.data.images import Images
+from gumbel_tutorial.vae.data.images import Images, is_binary
 from gumbel_tutorial.vae.data.sources import as_images
 from gumbel_tutorial.vae.models.base import LatentModel, check_model
 from gumbel_tutorial.vae.training.batches import first_weights, is_due
-from gumbel_tutorial.vae.training.device import device_of
+from gumbel_tutorial.vae.training.device import device_of, on_device
 from gumbel_tutorial.vae.training.evaluation import discrete_loss, validate
 from gumbel_tutorial.vae.training.trainer import Recipe, Schedule, Trainer
 
@@ -28,6 +33,9 @@ class History:
         relaxed: the objective at relaxed codes, on the training images.
         train: the negative bound at discrete codes, on the training images.
         test: the same on the test images.
+
+    Of grey images ``train`` and ``test`` are no bounds, see
+    :func:`~gumbel_tutorial.vae.training.evaluation.discrete_loss`.
     """
 
     steps: list[int] = field(default_factory=list)
@@ -49,7 +57,7 @@ def fit(
     temperature: Schedule | float = 1.0,
     labelled: Images | None = None,
     batch_size: int = 100,
-    learning_rate: float = 1e-3,
+    learning_rate: Schedule | float = 1e-3,
     evaluate_every: int = 100,
 ) -> History:
     """Minimise the negative bound by an estimator with Adam, and record it at discrete codes.
@@ -65,10 +73,10 @@ def fit(
             variate of RELAX.
         estimator: name of the gradient estimator.
         options: options for the estimator, except the one that the temperature schedule sets.
-        temperature: a number, or the schedule, step to temperature.
+        temperature: a number, or the schedule, step, from 0, to temperature.
         labelled: images with their classes, for a model that learns from labels.
         batch_size: images per step.
-        learning_rate: learning rate of Adam.
+        learning_rate: a number, or the schedule, step, from 0, to the learning rate of Adam.
         evaluate_every: steps between two evaluations; the last step is always followed by one.
 
     Returns:
@@ -91,11 +99,10 @@ def fit(
     """
     steps = check_count(steps, "steps", 1)
     evaluate_every = check_count(evaluate_every, "evaluate_every", 1)
-    check_positive(learning_rate, "learning_rate")
     check_model(model)
     device = device_of(model)
     check_torch_generator(generator, device)
-    shown, held_back = (as_images(s).to(device) for s in (images, test_images))
+    shown, held_back = (on_device(as_images(s), model) for s in (images, test_images))
     seed, own = _draw_seed(generator), torch.Generator(generator.device)
     own.manual_seed(_draw_seed(generator))
     # Only RELAX has weights to draw.
@@ -105,26 +112,32 @@ def fit(
         model,
         estimators,
         shown,
-        Recipe(_schedule(temperature), lambda _: learning_rate, batch_size, seed),
+        Recipe(
+            _schedule(temperature, "temperature"),
+            _schedule(learning_rate, "learning_rate"),
+            *(batch_size, seed),
+        ),
         generator=generator,
         labelled=labelled,
     )
-    history = History()
+    history, named = History(), "bound" if is_binary(held_back.pixels) else "loss"
     with tqdm(total=steps, unit="step") as bar:
         for step in range(1, steps + 1):
             tau = trainer.step().temperature
             bar.update()
             if is_due(step, evaluate_every, steps):
                 _record(history, trainer, held_back, tau, own)
-                bar.set_postfix(bound=history.test[-1], temperature=tau)
+                bar.set_postfix({named: history.test[-1], "temperature": tau})
     return history
 
 
-def _schedule(temperature: Schedule | float) -> Schedule:
-    if callable(temperature):
-        return temperature
-    check_positive(temperature, "temperature")
-    return lambda _: temperature
+def _schedule(given: Schedule | float, name: str) -> Schedule:
+    if callable(given):
+        return given
+    if isinstance(given, str):
+        refuse(name, "be a number, or a function of the step", given, TypeError)
+    check_positive(given, name)
+    return lambda _: given
 
 
 def _draw_seed(generator: torch.Generator) -> int:

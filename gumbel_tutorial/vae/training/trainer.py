@@ -22,7 +22,7 @@ from gumbel_tutorial.vae.data.images import Images, check_labels
 from gumbel_tutorial.vae.data.sources import as_images
 from gumbel_tutorial.vae.models.base import LatentModel, check_model
 from gumbel_tutorial.vae.training.batches import Order
-from gumbel_tutorial.vae.training.device import device_of
+from gumbel_tutorial.vae.training.device import device_of, on_device
 from gumbel_tutorial.vae.training.processes import ALONE, Processes
 from gumbel_tutorial.vae.training.state import Parts, from_tensors, to_tensors
 
@@ -108,15 +108,15 @@ class Trainer:
     ) -> None:
         self.processes = processes
         check_model(model)
-        images, device = as_images(images), device_of(model)
+        images, device = on_device(as_images(images), model), device_of(model)
         count = len(images.pixels)
         batch_size = _check_batch(recipe.batch_size, count, self.processes)
         recipe = replace(recipe, batch_size=batch_size)
         _check_model(model, estimators, labelled)
         check_torch_generator(generator, device)
         self.model, self.estimators = model, estimators.to(device)
-        self.images, self.recipe, self.generator = images.to(device), recipe, generator
-        self.labelled = None if labelled is None else labelled.to(device)
+        self.images, self.recipe, self.generator = images, recipe, generator
+        self.labelled = None if labelled is None else on_device(labelled, model)
         # Labelled images count as they would in a mean over all images, however often a step shows them.
         weight = 0.0 if labelled is None else len(labelled.pixels) / count
         self.objective: nn.Module = _Objective(model, self.estimators, weight)

@@ -122,7 +122,7 @@ def own_networks(outputs=6, pixels=8):
 def test_own_networks_train_by_any_estimator(name, torch_generator):
     torch.manual_seed(0)
     model = vae.CategoricalVAE(num_latents=2, num_categories=3, **own_networks())
-    pixels = torch.rand(60, 2, 4, generator=torch_generator)
+    pixels = torch.rand(60, 2, 4, generator=torch_generator).round()
     before = [p.clone() for p in model.parameters()]
     history = vae.fit(
         *(model, pixels[:50], pixels[50:]),

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE
+from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
 from gumbel_tutorial.vae.runs import config as module
+from gumbel_tutorial.vae.runs.build import make_model, make_temperature
 from gumbel_tutorial.vae.runs.config import Config, Output, from_json
 
 
@@ -71,6 +74,36 @@ from gumbel_tutorial.vae.runs.config import Config, Output, from_json
 def test_settings_without_a_meaning_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Config(**settings)
+
+
+def test_what_is_left_open_depends_on_the_model_and_the_images():
+    assert Config().hidden == Config().decoder_hidden == (256,)
+    assert Config(hidden=(7, 5)).decoder_hidden == (5, 7)
+    assert Config(hidden=(7, 5), decoder_hidden=()).decoder_hidden == ()
+    predicts = Config(model="structured-prediction")
+    assert predicts.hidden == predicts.decoder_hidden == ()
+    with pytest.raises(ValueError, match=r"decoder_hidden must be \(\) with model str"):
+        Config(model="structured-prediction", decoder_hidden=(3,))
+    shown = {d: Config(data=d).binarisation for d in ("digits", "mnist", "own.npy")}
+    assert shown == {"digits": "threshold", "mnist": "fixed", "own.npy": "fixed"}
+    assert Config(binarisation="grey").binarisation == "grey"
+
+
+@pytest.mark.parametrize("model", ["autoencoder", "semi-supervised"])
+@pytest.mark.parametrize("hidden", [{}, {"hidden": (7,)}, {"hidden": ()}])
+def test_a_width_means_the_same_to_the_command_and_in_python(model, hidden):
+    of_command = make_model(Config(model=model, **hidden), 64)
+    kinds = {"autoencoder": CategoricalVAE, "semi-supervised": SemiSupervisedVAE}
+    in_python = kinds[model](64, 20, 10, **hidden)
+    shapes = [[p.shape for p in m.parameters()] for m in (of_command, in_python)]
+    assert shapes[0] == shapes[1]
+
+
+def test_the_temperature_reaches_its_floor_by_default():
+    config = Config()
+    temperature = make_temperature(config)
+    assert temperature(0) == config.temperature
+    assert temperature(config.steps - 1) == config.final_temperature
 
 
 def test_a_temperature_that_stays_may_lie_anywhere():

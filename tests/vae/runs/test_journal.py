@@ -54,10 +54,10 @@ accumulator = pytest.importorskip(
 )
 
 
-def events_of(folder):
+def events_of(folder, name="train_loss"):
     events = accumulator.EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
-    return events.Scalars("train_loss")
+    return events.Scalars(name)
 
 
 def test_tensorboard_gets_what_the_metrics_get(tmp_path, monkeypatch):
@@ -71,6 +71,10 @@ def test_tensorboard_gets_what_the_metrics_get(tmp_path, monkeypatch):
     found = {event.step: event.value for event in events_of(tmp_path)}
     assert list(found) == list(range(5, 121, 5))  # none twice
     assert found == pytest.approx(losses)
+    for name in ("validation_kl", "validation_active_units", "validation_perplexity"):
+        values = {row["step"]: row[name] for row in lines if name in row}
+        events = {event.step: event.value for event in events_of(tmp_path, name)}
+        assert events == pytest.approx(values)
 
 
 def test_events_that_do_not_fit_stop_the_run_by_name(tmp_path, monkeypatch, capfd):

@@ -30,7 +30,7 @@ from gumbel_tutorial.vae.runs.config import Config
 from gumbel_tutorial.vae.runs.journal import METRICS
 from gumbel_tutorial.vae.runs.lock import held
 from gumbel_tutorial.vae.runs.on_disk import run
-from gumbel_tutorial.vae.runs.saved import BEFORE, CHECKPOINT
+from gumbel_tutorial.vae.runs.saved import BEFORE, BEST, CHECKPOINT
 from gumbel_tutorial.vae.runs.signals import Stopped
 from gumbel_tutorial.vae.training import checkpoint
 from gumbel_tutorial.vae.training.evaluation import Validation
@@ -63,7 +63,15 @@ def test_the_metrics_say_what_happened(whole):
     assert set(steps[0]) == {"step", "train_loss", "temperature", "learning_rate"}
     evaluations = [line for line in lines if "validation_loss" in line]
     assert [line["step"] for line in evaluations] == [30, 60, 90, 120]
-    assert set(evaluations[0]) == {"step", "validation_loss", "validation_relaxed_loss"}
+    parts = {"loss", "relaxed_loss", "reconstruction", "kl", "information"}
+    named = {f"validation_{name}" for name in parts | {"active_units", "perplexity"}}
+    assert set(evaluations[0]) == {"step", *named}
+    last = evaluations[-1]
+    both = last["validation_reconstruction"] + last["validation_kl"]
+    assert both == pytest.approx(last["validation_loss"])
+    assert 0 < last["validation_information"] < last["validation_kl"]
+    assert 0 <= last["validation_active_units"] <= 4
+    assert 1 <= last["validation_perplexity"] <= 3
     assert evaluations[-1]["validation_loss"] < evaluations[0]["validation_loss"]
 
 
@@ -336,7 +344,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(whole, tmp_path, monkeypatch):
             run(changed(), output(tmp_path, resume=True))
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == sorted([".lock", BEFORE, CHECKPOINT, METRICS])
+    assert names == sorted([".lock", BEFORE, BEST, CHECKPOINT, METRICS])
     run(changed(), output(tmp_path, resume=True))
     same_files(tmp_path, whole)
 

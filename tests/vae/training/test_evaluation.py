@@ -1,5 +1,7 @@
 """What a model is worth: bounds, accuracy, and labels alone."""
 
+import math
+
 import pytest
 import torch
 from helpers.vae import seeded
@@ -75,15 +77,15 @@ def test_a_baseline_without_a_meaning_is_refused(settings, message, model, image
 
 def test_a_model_without_classes_has_no_accuracy(images):
     labelled = Images(images, torch.tensor([0, 2, 1, 2]))
-    model = vae.CategoricalVAE(6, 2, 3)
-    assert model.metrics(labelled) == {}
+    model = vae.CategoricalVAE(6, 2, 3).double()
+    assert "accuracy" not in model.metrics(labelled)
     message = "model must learn from labels, got CategoricalVAE, which does not"
     with pytest.raises(TypeError, match=message):
         vae.accuracy(model, labelled)
 
 
 def test_images_without_labels_have_no_accuracy(model, images):
-    assert model.metrics(Images(images)) == {}
+    assert "accuracy" not in model.metrics(Images(images))
     with pytest.raises(ValueError, match="labels must be given, got None"):
         vae.accuracy(model, Images(images))
 
@@ -111,7 +113,7 @@ def assessed(model, images):
 
 def test_pixels_outside_their_range_have_no_bound(model, images):
     message = r"pixels must lie in \[0, 1\], got 2.0"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match="pixels must lie in"):
         assessed(model, images * 2)
     with pytest.raises(ValueError, match=message):
         vae.discrete_loss(model, images * 2, generator=seeded())
@@ -126,3 +128,53 @@ def test_an_own_model_without_log_weights_says_so(images):
 
     with pytest.raises(TypeError, match="model must define log_weights, got Mine"):
         assessed(Mine(), images)
+
+
+# Grey pixels, and pixels that know nothing of each other
+
+
+def test_grey_pixels_have_no_bound_and_binary_ones_of_the_same_model_do(model, images):
+    grey = images.clone()
+    grey[2, 3] = 0.25
+    with pytest.raises(ValueError, match="pixels must be 0 or 1 for a bound.* got 0.2"):
+        assessed(model, grey)
+    assert assessed(model, images).multi_sample > 0
+
+
+def test_the_loss_of_grey_pixels_is_the_mean_over_binary_images_drawn_from_them():
+    grey = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)
+    pixel_logits = torch.tensor([-1.0, 0.3, 2.0], dtype=torch.float64)
+    drawn = torch.cartesian_prod(*[torch.tensor([0.0, 1.0]).double()] * 3)
+    chances = (drawn * grey + (1 - drawn) * (1 - grey)).prod(-1)
+    mean = (chances * vae.reconstruction_loss(pixel_logits, drawn)).sum()
+    torch.testing.assert_close(vae.reconstruction_loss(pixel_logits, grey), mean)
+    # Its least value is no zero.
+    entropy = torch.distributions.Bernoulli(grey).entropy().sum()
+    torch.testing.assert_close(vae.reconstruction_loss(grey.logit(), grey), entropy)
+
+
+def test_independent_pixels_cost_what_their_frequencies_say():
+    train = torch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 0.0]])
+    test = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    first, second = 3.5 / 4, 1.5 / 4
+    per_pixel = [first, 1 - first], [1 - second, second]
+    expected = sum(-math.log(p) for pixel in per_pixel for p in pixel) / 2
+    found = vae.independent_pixels(vae.CategoricalVAE(2), train, test)
+    assert found == pytest.approx(expected)
+    # A prediction of the lower half alone is measured by it alone.
+    lower = sum(-math.log(p) for p in per_pixel[1]) / 2
+    prediction = vae.StructuredPrediction(2, 2, 3)
+    assert vae.independent_pixels(prediction, train, test) == pytest.approx(lower)
+
+
+def test_a_loss_splits_into_reconstruction_and_divergence(model, images):
+    found = vae.describe(model, images, 20.0)
+    assert found["reconstruction"] + found["kl"] == pytest.approx(20.0)
+    # A prediction has no prior, and its loss no second part.
+    assert vae.describe(vae.StructuredPrediction(6, 2, 3), images, 20.0) == {}
+
+
+def test_images_are_taken_in_the_precision_of_the_model(images):
+    model = vae.CategoricalVAE(6, 2, 3)
+    found = vae.discrete_loss(model, images.double(), generator=seeded())
+    assert found == vae.discrete_loss(model, images.float(), generator=seeded())

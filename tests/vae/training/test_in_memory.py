@@ -149,3 +149,30 @@ def test_what_is_no_model_is_refused(model, error, message):
     generator = torch.Generator()
     with pytest.raises(error, match=message):
         vae.fit(model, *vae.digits(), steps=1, generator=generator)
+
+
+def test_the_learning_rate_may_follow_the_steps():
+    constant, followed = (fit(40, learning_rate=r)[1] for r in (1e-3, lambda _: 1e-3))
+    assert constant == followed
+    falling = fit(40, learning_rate=lambda step: 1e-3 / (1 + step))[1]
+    assert falling.test != constant.test
+    message = "learning_rate must be a number, or a function of the step, got 1e-3"
+    with pytest.raises(TypeError, match=message):
+        fit(4, learning_rate="1e-3")
+
+
+def test_images_in_double_precision_train_a_model_in_single():
+    def trained(dtype):
+        torch.manual_seed(0)
+        model = vae.CategoricalVAE(64, num_latents=3, num_categories=3, hidden=())
+        pixels = [each.pixels.to(dtype) for each in vae.digits()]
+        generator = torch.Generator().manual_seed(0)
+        return vae.fit(model, *pixels, steps=3, generator=generator).test
+
+    assert trained(torch.float64) == trained(torch.float32)
+
+
+def test_a_loader_of_batches_is_no_source_of_images():
+    loader = torch.utils.data.DataLoader([torch.ones(4)])
+    with pytest.raises(TypeError, match="images must be a dataset, .* the .dataset of"):
+        vae.as_images(loader)
