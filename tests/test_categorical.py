@@ -216,6 +216,7 @@ def test_uniforms_of_another_kind_or_batch_are_refused(to_array, example_logits)
     [
         [1, 3, 0, 2, 2, 0, 4, 4],  # every running sum meets another
         [4, 4, 4, 0, 0, 0, 0, 0],
+        [4, 0, 4, 0],  # a heavy one is spent as a light one is filled
         [0, 0, 0, 0, 1, 0, 0, 0],
         [1] * 7,
         [1],

@@ -172,6 +172,15 @@ def test_the_moment_generating_function_agrees_with_the_gamma_function(to_array)
     assert_close_to_exact(gumbel.moment_generating_function(to_array(t)), exact)
 
 
+def test_the_moment_generating_function_takes_a_location_and_a_scale(to_array):
+    t = np.array([-2.0, -0.1, 0.3])
+    exact = [
+        mpmath.gamma(1 - 3 * mpmath.mpf(v)) * mpmath.exp(2 * mpmath.mpf(v)) for v in t
+    ]
+    ours = gumbel.moment_generating_function(to_array(t), loc=2.0, scale=3.0)
+    assert_close_to_exact(ours, exact)
+
+
 @pytest.mark.parametrize("t", [-500.0, -1e5, -1e306])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_moment_generating_function_overflows_to_infinity(t, dtype, to_array):

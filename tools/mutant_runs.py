@@ -1,6 +1,5 @@
 """Run mutations in forked copies of one warm process: chapters cell by cell, the package under its tests."""
 
-import ast
 import json
 import linecache
 import os
@@ -18,7 +17,16 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from mutant_tables import ROOT, Cell, Killer, Mutant, cells
+from mutant_tables import (
+    ROOT,
+    Cell,
+    Killer,
+    Mutant,
+    cells,
+    code_at,
+    code_of,
+    one_line,
+)
 
 # A mutated text that does not even name what it uses has tested nothing.
 NO_MUTATION = (SyntaxError, NameError, ImportError)
@@ -91,30 +99,24 @@ def execute(number: int, source: str, namespace: dict[str, Any]) -> None:
     plt.close("all")
 
 
-def statement(source: str, line: int) -> str:
-    """Return the innermost statement at a line, on one line."""
-    around = [
-        node
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.stmt) and node.lineno <= line <= node.end_lineno
-    ]
-    innermost = min(around, key=lambda node: node.end_lineno - node.lineno)
-    return " ".join(ast.get_source_segment(source, innermost).split())
-
-
-def killer(error: Exception, sources: dict[str, Cell]) -> Killer:
-    """Return the exception, and the last statement of a cell on the way to it."""
+def killer(error: Exception, sources: dict[str, Cell], mutant: Mutant) -> Killer:
+    """Return the exception, and the last statement of a cell on the way to it, unmutated."""
     frames = traceback.extract_tb(error.__traceback__)
     frame = [frame for frame in frames if frame.filename in sources][-1]
     cell = sources[frame.filename]
+    check = code_at(cell.source, frame.lineno)
+    right = check.replace(one_line(mutant.by), one_line(mutant.replace))
+    stated = (cell.heading, right) in code_of(mutant.chapter)
     return {
         "exception": type(error).__name__,
         "section": cell.heading,
-        "check": statement(cell.source, frame.lineno),
+        "check": right if stated else check,
     }
 
 
-def rest_of_chapter(first: int, rest: list[Cell], namespace: dict) -> Outcome:
+def rest_of_chapter(
+    mutant: Mutant, first: int, rest: list[Cell], namespace: dict[str, Any]
+) -> Outcome:
     """Run a chapter from its mutated cell on."""
     sources = {cell_name(i): cell for i, cell in enumerate(rest, first)}
     for number, cell in enumerate(rest, first):
@@ -123,7 +125,7 @@ def rest_of_chapter(first: int, rest: list[Cell], namespace: dict) -> Outcome:
         except NO_MUTATION:
             return {"error": traceback.format_exc(limit=1)}
         except Exception as error:
-            return {"killer": killer(error, sources)}
+            return {"killer": killer(error, sources, mutant)}
     return {"killer": None}
 
 
@@ -140,7 +142,7 @@ def run_chapter(mutants: list[Mutant], jobs: int, seconds: int, clean: bool) -> 
         for mutant in [mutant for mutant in waiting if mutant.replace in cell.source]:
             mutated = cell._replace(source=mutant.applied())
             rest = [mutated, *chapter[number + 1 :]]
-            work = partial(rest_of_chapter, number, rest, vars(module))
+            work = partial(rest_of_chapter, mutant, number, rest, vars(module))
             pool.start(mutant.key, work)
             waiting.remove(mutant)
         if waiting or clean:

@@ -92,6 +92,33 @@ def cells(chapter: str) -> list[Cell]:
     return found
 
 
+def code_at(source: str, line: int) -> str:
+    """Return the innermost statement of a cell at a line, on one line."""
+    around = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.stmt) and node.lineno <= line <= node.end_lineno
+    ]
+    innermost = min(around, key=lambda node: node.end_lineno - node.lineno)
+    return one_line(ast.get_source_segment(source, innermost))
+
+
+def one_line(code: str) -> str:
+    """Return code with its white space made single spaces."""
+    return " ".join(code.split())
+
+
+@cache
+def code_of(chapter: str) -> set[tuple[str, str]]:
+    """Return every statement in the cells of a chapter, with its section."""
+    return {
+        (cell.heading, one_line(ast.get_source_segment(cell.source, node)))
+        for cell in cells(chapter)
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.stmt)
+    }
+
+
 @cache
 def labels() -> dict[str, str]:
     """Return every label of an equation, a theorem or an exercise, and its chapter.
@@ -111,7 +138,7 @@ def labels() -> dict[str, str]:
 
 
 def statements() -> dict[str, str]:
-    """Return the labels that must have a check: those of equations and theorems."""
+    """Return the labels that must have a check, and their chapters: those of equations and theorems."""
     return {name: at for name, at in labels().items() if not name.startswith("ex-")}
 
 
