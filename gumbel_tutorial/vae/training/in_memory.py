@@ -108,17 +108,13 @@ def fit(
     # Only RELAX has weights to draw.
     with first_weights(_draw_seed(generator) if estimator == "relax" else 0):
         estimators = EstimatorLayers(estimator, model.layers, **(options or {}))
+    schedules = (
+        _schedule(temperature, "temperature"),
+        _schedule(learning_rate, "learning_rate"),
+    )
+    recipe = Recipe(*schedules, batch_size, seed)
     trainer = Trainer(
-        model,
-        estimators,
-        shown,
-        Recipe(
-            _schedule(temperature, "temperature"),
-            _schedule(learning_rate, "learning_rate"),
-            *(batch_size, seed),
-        ),
-        generator=generator,
-        labelled=labelled,
+        *(model, estimators, shown, recipe), generator=generator, labelled=labelled
     )
     history, named = History(), "bound" if is_binary(held_back.pixels) else "loss"
     with tqdm(total=steps, unit="step") as bar:
