@@ -167,13 +167,17 @@ def test_the_batched_inverse_cdf_draws_every_row_from_its_own_law(to_array, rng)
         np.testing.assert_array_equal(together[:, row], np.asarray(alone))
 
 
-def test_the_inverse_cdf_reaches_every_category_where_a_float32_sum_does_not(to_array):
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_inverse_cdf_reaches_every_category_where_a_float32_sum_does_not(
+    dtype, to_array
+):
     # 50,000 categories after a heavy one: the float32 running sum stops moving.
     logits = np.zeros(50_001)
-    logits[0] = np.log(1e9)
-    targets = (1e9 + np.arange(50_000) + 0.5) / (1e9 + 50_000)
+    logits[0] = np.float32(np.log(1e9))
+    heavy = np.exp(logits[0])
+    targets = (heavy + np.arange(50_000) + 0.5) / (heavy + 50_000)
     index = np.asarray(
-        categorical.inverse_cdf_sample(to_array(logits), to_array(targets))
+        categorical.inverse_cdf_sample(to_array(logits, dtype), to_array(targets))
     )
     np.testing.assert_array_equal(index, np.arange(1, 50_001))
     probs32 = (np.exp(logits) / np.exp(logits).sum()).astype(np.float32)

@@ -301,6 +301,16 @@ def test_the_bound_of_a_quantile_that_reaches_it_keeps_its_derivative():
     assert [float(s) for s in slopes] == pytest.approx([share, 1.0], rel=1e-12)
 
 
+def test_a_draw_that_rounding_has_lifted_keeps_its_derivative():
+    upper = torch.linspace(-3, 3, 1001, dtype=torch.float64, requires_grad=True)
+    free = torch.full_like(upper, 40.0)
+    plain = 0.3 - 0.7 * torch.logaddexp((0.3 - upper) / 0.7, -free)
+    assert (plain > upper).any()
+    drawn = gumbel.truncate(free, upper, loc=0.3, scale=0.7)
+    (slope,) = torch.autograd.grad(drawn.sum(), upper)
+    torch.testing.assert_close(slope, torch.ones_like(upper))
+
+
 def test_below_is_truncation_of_the_standard_law(to_array, rng):
     free, upper = rng.gumbel(size=(2, 100))
     np.testing.assert_array_equal(
@@ -372,6 +382,14 @@ def test_the_truncated_log_cdf_is_exact_for_every_bound(bound, to_array):
             assert abs(mpmath.mpf(float(value)) - truth) <= 1e-12 * abs(truth) + TINY
     assert gumbel.truncated_log_cdf(to_array([-np.inf]), bound)[0] == -np.inf
     assert gumbel.truncated_log_cdf(to_array([np.inf]), bound)[0] == 0
+
+
+def test_a_gap_of_one_rounding_counts_where_the_exponential_overflows(to_array):
+    value, upper = -720.0, np.nextafter(-720.0, 0)
+    gap = mpmath.mpf(float(upper)) - value
+    exact = mpmath.exp(720) * mpmath.expm1(-gap)
+    ours = gumbel.truncated_log_cdf(to_array([value]), to_array([upper]))
+    assert_close_to_exact(ours, [exact])
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,18 @@ def test_the_density_of_a_relaxed_row_integrates_to_one(name, torch_generator):
 
 
 @pytest.mark.parametrize("name", ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"])
+def test_the_density_of_a_relaxed_row_is_torchs(name, torch_generator):
+    logits = parameters(name)["logits"]
+    temperature = torch.tensor(0.7, dtype=torch.float64)
+    ours = getattr(gt, name)(temperature, logits=logits)
+    theirs = getattr(torch.distributions.relaxed_categorical, name)(
+        temperature, logits=logits, validate_args=False
+    )
+    draws = ours.sample((100,), generator=torch_generator)
+    torch.testing.assert_close(ours.log_prob(draws), theirs.log_prob(draws))
+
+
+@pytest.mark.parametrize("name", ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"])
 def test_the_winner_of_a_relaxed_row_has_the_categorical_law(name, torch_generator):
     one = law(name)
     winners = one.sample((50_000,), generator=torch_generator).argmax(-1)

@@ -257,6 +257,23 @@ def test_an_estimate_is_its_formula(name, by_hand, options, key):
     torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-12)
 
 
+def test_an_arm_estimate_is_its_formula():
+    # With u in place of its centred form the mean is the same, and the noise is not.
+    logits = torch.tensor([[0.3, -0.2], [0.0, 1.4]], dtype=torch.float64)
+    leaf, slope = logits.clone().requires_grad_(), torch.tensor([0.7, -2.0]).double()
+    loss = estimators.arm(lambda z: (z @ slope).exp(), leaf, generator=seeded(3))
+    (ours,) = torch.autograd.grad(loss.sum(), leaf)
+    alpha = logits[:, 1] - logits[:, 0]
+    u = 1 - (-(-noise.gumbel_like(alpha, generator=seeded(3))).exp()).exp()
+    first, second = (
+        as_one_hot(bits.long(), logits)
+        for bits in (u > (-alpha).sigmoid(), u < alpha.sigmoid())
+    )
+    expected = ((first @ slope).exp() - (second @ slope).exp()) * (u - 0.5)
+    assert (expected != 0).any()
+    torch.testing.assert_close(ours, torch.stack([-expected, expected], -1), **CLOSE)
+
+
 def test_a_vimco_estimate_is_its_formula():
     problem, count = PROBLEMS["exp+tanh"], 5
     logits = problem.logits
