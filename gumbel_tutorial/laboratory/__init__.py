@@ -14,11 +14,13 @@ from gumbel_tutorial.laboratory.measurement import (
     examine,
     gradients,
     measure,
+    progress,
 )
 from gumbel_tutorial.laboratory.problems import (
     CONTESTANTS,
     PROBLEMS,
     Problem,
+    network,
     squared_distance,
 )
 
@@ -33,5 +35,7 @@ __all__ = [
     "examine",
     "gradients",
     "measure",
+    "network",
+    "progress",
     "squared_distance",
 ]

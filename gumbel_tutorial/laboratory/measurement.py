@@ -45,12 +45,44 @@ class Measurement:
         variance: $\mathbb E\lVert\hat g - \mathbb E\hat g\rVert^2/\lVert g\rVert^2$.
         squared_error: $\mathbb E\lVert\hat g - g\rVert^2/\lVert g\rVert^2$, squared bias plus variance.
         cosine: $\mathbb E\cos(\hat g, g)$, a draw of length zero counting as 0.
+        along: $\mathbb E\hat g\cdot g/\lVert g\rVert^2$, 1 without bias and 0 for nothing.
     """
 
     bias: Figure
     variance: Figure
     squared_error: Figure
     cosine: Figure
+    along: Figure
+
+    def progress(self, count: float = 1) -> float:
+        """Return :func:`progress` at what was measured."""
+        figures = self.along.value, self.squared_error.value, self.variance.value
+        return progress(*figures, count)
+
+
+def progress(
+    along: float, squared_error: float, variance: float, count: float = 1
+) -> float:
+    r"""Return what the mean of ``count`` estimates is worth in a step of descent, at its best step size.
+
+    $P = (\mathbb E\bar g\cdot g)_+^2/(\mathbb E\lVert\bar g\rVert^2\,\lVert g\rVert^2)$ for the mean $\bar g$: the
+    share of the exact gradient's progress, and $1 - P$ the squared error of the best multiple of $\bar g$. It does
+    not depend on the scale of the estimator.
+
+    Args:
+        along: as of a :class:`Measurement`, and so the next two, of one estimate.
+        squared_error: the same.
+        variance: the same.
+        count: how many estimates are averaged, at least 1; need not be whole.
+
+    Examples:
+        >>> progress(1.0, 3.0, 3.0), progress(1.0, 3.0, 3.0, count=3)  # without bias
+        (0.25, 0.5)
+        >>> progress(0.5, 0.25, 0.0)  # half the gradient: only the step is too short
+        1.0
+    """
+    length = squared_error + 2 * along - 1 - (1 - 1 / count) * variance
+    return max(along, 0.0) ** 2 / length
 
 
 def exact_gradient(f: Losses, logits: torch.Tensor) -> torch.Tensor:
@@ -196,14 +228,15 @@ def measure(estimates: torch.Tensor, gradient: torch.Tensor) -> Measurement:
     if size == 0:
         raise ValueError("gradient must not be zero, got norm 0")
     draws, exact_value = draws / size, exact_value / size
-    error = draws - exact_value
+    error, along = draws - exact_value, draws @ exact_value
     centred = error - error.mean(0)
     count = len(draws)
     return Measurement(
         bias=_bias(error.mean(0).norm(), centred),
         variance=_mean(centred.square().sum(1) * count / (count - 1)),
         squared_error=_mean(error.square().sum(1)),
-        cosine=_mean(draws @ exact_value / draws.norm(dim=1).clamp(min=_TINY)),
+        cosine=_mean(along / draws.norm(dim=1).clamp(min=_TINY)),
+        along=_mean(along),
     )
 
 

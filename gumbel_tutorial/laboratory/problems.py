@@ -28,14 +28,24 @@ def squared_distance(target: float, prob: float = 0.5) -> Problem:
     return Problem(lambda z: (z[..., 1] - target) ** 2, logits)
 
 
-def _network(variables: int, num_categories: int, width: int) -> Problem:
-    generator = torch.Generator().manual_seed(5)
+def network(variables: int, num_categories: int, *, seed: int) -> Problem:
+    """Return a small random tanh network of several categorical variables, for its loss and its logits.
+
+    The size of its inputs is that of three variables, however many there are.
+
+    Args:
+        variables: how many, N.
+        num_categories: K.
+        seed: of the weights and the logits.
+    """
+    generator, width = torch.Generator().manual_seed(seed), 8
 
     def normal(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, dtype=torch.float64, generator=generator)
 
     size = variables * num_categories
     first, second = normal(size, width), normal(width) / width**0.5
+    first = first * (3 / variables) ** 0.5
     return Problem(
         lambda z: (torch.tanh(z.flatten(-2) @ first.to(z)) @ second.to(z) - 1) ** 2,
         normal(variables, num_categories) / 2,
@@ -64,7 +74,7 @@ PROBLEMS: Mapping[str, Problem] = {
     "exp+tanh": _one_variable(
         lambda z: _along_the_line(z).exp() + torch.tanh(4 * z[..., 1] - 3 * z[..., 3])
     ),
-    "network": _network(variables=3, num_categories=4, width=8),
+    "network": network(variables=3, num_categories=4, seed=5),
 }
 
 # The settings that the laboratory compares: a label, the estimator's name, its options.

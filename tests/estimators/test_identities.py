@@ -178,83 +178,147 @@ def softmax_jacobian(probs, temperature=1.0):
     return (probs.diag() - probs.outer(probs)) / temperature
 
 
-def noise_and_sample(logits):
-    """Return the Gumbels that one estimate with the seed 3 draws first, and their winner."""
-    gumbels = noise.gumbel_like(logits[None], generator=seeded(3))[0]
-    return gumbels, as_one_hot((logits + gumbels).argmax(-1), logits)
+class Case:
+    """One estimate to be worked out by hand: its loss, logits, temperature, and the noise it draws first."""
+
+    def __init__(self, problem, tau, seed):
+        self.f, self.logits, self.tau = problem.f, problem.logits, tau
+        self.generator = seeded(seed)
+        row = noise.gumbel_like(self.logits[None], generator=self.generator)
+        self.gumbels = row[0]
+        self.z = as_one_hot((self.logits + self.gumbels).argmax(-1), self.logits)
+        self.probs = self.logits.softmax(-1)
+
+    def slope(self, at):
+        return slope_at(self.f, at)[1]
+
+    def through(self, perturbed):
+        """Return J_tau of the softmax of perturbed logits, times the slope at z."""
+        y = (perturbed / self.tau).softmax(-1)
+        return softmax_jacobian(y, self.tau) @ self.slope(self.z)
 
 
-def straight_through_by_hand(logits, slope, tau):
-    _, z = noise_and_sample(logits)
-    return softmax_jacobian((logits / tau).softmax(-1), tau) @ slope(z)
+def straight_through_by_hand(case):
+    return case.through(case.logits)
 
 
-def straight_through_gumbel_softmax_by_hand(logits, slope, tau):
-    gumbels, z = noise_and_sample(logits)
-    return softmax_jacobian(((logits + gumbels) / tau).softmax(-1), tau) @ slope(z)
+def straight_through_gumbel_softmax_by_hand(case):
+    return case.through(case.logits + case.gumbels)
 
 
-def decoupled_by_hand(logits, slope, tau):
-    gumbels, _ = noise_and_sample(logits)
-    forward = ((logits + gumbels) / 0.3).softmax(-1)
-    backward = ((logits + gumbels) / tau).softmax(-1)
-    return softmax_jacobian(backward, tau) @ slope(forward)
+def gumbel_softmax_by_hand(case):
+    y = ((case.logits + case.gumbels) / case.tau).softmax(-1)
+    return softmax_jacobian(y, case.tau) @ case.slope(y)
 
 
-def gapped_by_hand(logits, slope, tau):
-    _, z = noise_and_sample(logits)
-    winner, displaced = z.argmax().item(), logits.clone()
-    for i in range(len(logits)):
-        # The gap is 1: the winner goes to the top, the others at least 1 below it.
-        if i == winner:
-            displaced[i] = logits.max()
-        else:
-            displaced[i] = min(logits[i], logits.max() - 1)
-    return softmax_jacobian((displaced / tau).softmax(-1), tau) @ slope(z)
+def decoupled_by_hand(case):
+    forward = ((case.logits + case.gumbels) / 0.3).softmax(-1)
+    backward = ((case.logits + case.gumbels) / case.tau).softmax(-1)
+    return softmax_jacobian(backward, case.tau) @ case.slope(forward)
 
 
-def darn_by_hand(logits, slope, tau):
-    del tau
-    _, z = noise_and_sample(logits)
-    probs = logits.softmax(-1)
-    return ((z - probs) @ slope(z)) * (z - probs)
+def gapped_by_hand(gap):
+    def by_hand(case):
+        displaced, highest = case.logits.clone(), case.logits.max()
+        for i, logit in enumerate(case.logits):
+            # The winner goes to the top, the others at least a gap below it.
+            displaced[i] = highest if case.z[i] else min(logit, highest - gap)
+        return case.through(displaced)
+
+    return by_hand
 
 
-def gumbel_rao_by_hand(logits, slope, tau):
-    generator = seeded(3)
-    winner = (logits + noise.gumbel_like(logits[None], generator=generator)).argmax()
-    z = as_one_hot(winner, logits)
-    total = torch.zeros_like(logits)
-    for free in noise.gumbel_like(logits.expand(10, 1, 4), generator=generator)[:, 0]:
+def darn_by_hand(case):
+    step = case.z - case.probs
+    return (step @ case.slope(case.z)) * step
+
+
+def reinmax_by_hand(case):
+    # The temperature softens what the sample is averaged with, and nothing else.
+    middle = (case.z + (case.logits / case.tau).softmax(-1)) / 2
+    g = case.slope(case.z)
+    return 2 * softmax_jacobian(middle) @ g - softmax_jacobian(case.probs) @ g / 2
+
+
+def gumbel_rao_by_hand(case):
+    total = torch.zeros_like(case.logits)
+    shape = case.logits.expand(10, 1, 4)
+    for free in noise.gumbel_like(shape, generator=case.generator)[:, 0]:
         # Topmost value of all, then every loser below it: Maddison et al. (2014).
-        top = free[winner] + logits.logsumexp(-1)
-        losers = -torch.log(torch.exp(-top) + torch.exp(-logits - free))
-        perturbed = torch.where(z > 0, top, losers)
-        total += softmax_jacobian((perturbed / tau).softmax(-1), tau) @ slope(z)
+        top = free[case.z.argmax()] + case.logits.logsumexp(-1)
+        losers = -torch.log(torch.exp(-top) + torch.exp(-case.logits - free))
+        total += case.through(torch.where(case.z > 0, top, losers))
     return total / 10
 
 
-@pytest.mark.parametrize(
-    ("name", "by_hand", "options"),
-    [
-        ("straight_through", straight_through_by_hand, {"temperature": 0.7}),
-        (
-            "straight_through_gumbel_softmax",
-            straight_through_gumbel_softmax_by_hand,
-            {"temperature": 0.7},
-        ),
-        ("decoupled_straight_through", decoupled_by_hand, {"temperature": 0.7}),
-        ("gapped_straight_through", gapped_by_hand, {"temperature": 0.7}),
-        ("darn", darn_by_hand, {}),
-        ("gumbel_rao", gumbel_rao_by_hand, {"temperature": 0.7}),
-    ],
-)
+def reinforce_by_hand(case):
+    return (case.f(case.z) - 0.3) * (case.z - case.probs)
+
+
+def muprop_by_hand(case):
+    g, step = case.slope(case.probs), case.z - case.probs
+    advantage = case.f(case.z) - case.f(case.probs) - g @ step - 0.3
+    return advantage * step + softmax_jacobian(case.probs) @ g
+
+
+def rebar_by_hand(case):
+    free = noise.gumbel_like(case.logits[None], generator=case.generator)[0]
+    winner = case.z.argmax()
+
+    def control(perturbed):
+        return 0.7 * case.f((perturbed / case.tau).softmax(-1))
+
+    def given(logits):
+        top = free[winner] + logits.logsumexp(-1)
+        losers = -torch.log(torch.exp(-top) + torch.exp(-logits - free))
+        return torch.where(case.z > 0, top, losers)
+
+    def difference(logits):
+        return control(logits + case.gumbels) - control(given(logits))
+
+    path = torch.autograd.functional.jacobian(difference, case.logits)
+    weight = case.f(case.z) - control(given(case.logits))
+    return weight * (case.z - case.probs) + path
+
+
+TAU = 1.6
+AT_TAU = {"temperature": TAU}
+BY_HAND = [
+    ("straight_through", straight_through_by_hand, AT_TAU),
+    ("slope_annealed", straight_through_by_hand, {"slope": 1 / TAU}),
+    (
+        "straight_through_gumbel_softmax",
+        straight_through_gumbel_softmax_by_hand,
+        AT_TAU,
+    ),
+    ("gumbel_softmax", gumbel_softmax_by_hand, AT_TAU),
+    ("decoupled_straight_through", decoupled_by_hand, AT_TAU),
+    ("gapped_straight_through", gapped_by_hand(1.0), AT_TAU),
+    ("gapped_straight_through", gapped_by_hand(0.3), {"gap": 0.3, **AT_TAU}),
+    ("darn", darn_by_hand, {}),
+    ("reinmax", reinmax_by_hand, AT_TAU),
+    ("gumbel_rao", gumbel_rao_by_hand, AT_TAU),
+    ("reinforce", reinforce_by_hand, {"baseline": 0.3}),
+    ("muprop", muprop_by_hand, {"baseline": 0.3}),
+    ("rebar", rebar_by_hand, {"scale": 0.7, **AT_TAU}),
+]
+
+
+@pytest.mark.parametrize(("name", "by_hand", "options"), BY_HAND)
 @pytest.mark.parametrize("key", ["linear", "cubic", "exp+tanh"])
 def test_an_estimate_is_its_formula(name, by_hand, options, key):
     problem = PROBLEMS[key]
-    ours = estimate(name, problem, count=1, **options)[0]
-    expected = by_hand(problem.logits, lambda z: slope_at(problem.f, z)[1], 0.7)
-    torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-12)
+    # Enough seeds for the winner at the temperature to differ from the winner without one.
+    for seed in range(12):
+        ours = estimate(name, problem, count=1, seed=seed, **options)[0]
+        expected = by_hand(Case(problem, TAU, seed))
+        torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_seeds_of_the_formulas_tell_a_warm_winner_from_the_winner():
+    cases = [Case(PROBLEMS["linear"], TAU, seed) for seed in range(12)]
+    warm = [(case.logits / TAU + case.gumbels).argmax() for case in cases]
+    assert any(w != case.z.argmax() for w, case in zip(warm, cases, strict=True))
 
 
 def test_an_arm_estimate_is_its_formula():

@@ -13,8 +13,9 @@ from gumbel_tutorial.laboratory.measurement import (
     examine,
     gradients,
     measure,
+    progress,
 )
-from gumbel_tutorial.laboratory.problems import PROBLEMS
+from gumbel_tutorial.laboratory.problems import PROBLEMS, network
 
 
 def test_known_bias_variance_error_and_cosine():
@@ -31,6 +32,39 @@ def test_known_bias_variance_error_and_cosine():
         assert figure.error < 0.01
     assert 0.9 < measured.cosine.value < 1
     assert f"{measured.bias:.2f}" == "0.10"
+
+
+def test_progress_is_one_less_the_squared_error_of_the_best_multiple():
+    exact = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    shift = torch.tensor([1.0, -2.0], dtype=torch.float64)
+    noise = 4 * torch.randn(400_000, 2, dtype=torch.float64, generator=seeded())
+    draws = 0.3 * (exact + shift + noise)
+    measured = measure(draws, exact)
+    for count in (1, 4):
+        # By hand: mean (4, 2), variance 32, all times the scale, which cancels.
+        expected = (4 * 3 + 2 * 4) ** 2 / ((4**2 + 2**2 + 32 / count) * 25)
+        assert abs(measured.progress(count) - expected) < 0.005
+        means = draws.reshape(-1, count, 2).mean(1)
+        steps = torch.linspace(0, 3, 301, dtype=torch.float64)[:, None, None]
+        errors = (steps * means[:20_000] - exact).square().sum(-1).mean(1) / 25
+        assert abs(1 - errors.min() - expected) < 0.02
+    assert measured.progress(4) == progress(
+        *(measured.along.value, measured.squared_error.value, measured.variance.value),
+        count=4,
+    )
+
+
+def test_a_step_against_the_gradient_makes_no_progress():
+    assert progress(-1.0, 4.0, 0.0) == 0
+
+
+def test_a_network_takes_any_number_of_variables():
+    for variables in (3, 30):
+        problem = network(variables, 10, seed=1)
+        assert problem.logits.shape == (variables, 10)
+        losses = problem.f(torch.eye(10).double()[torch.arange(variables) % 10])
+        assert losses.shape == ()
+    assert torch.equal(PROBLEMS["network"].logits, network(3, 4, seed=5).logits)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3])
