@@ -1,4 +1,4 @@
-"""Time per gradient estimate, forward and backward: a cheap loss, a costly one, and one whose weights are learned.
+"""Time per gradient estimate, forward and backward, for a cheap, a costly and a learned loss.
 
 Run it with `make bench`. One thread, float32, batches of estimates; medians of interleaved rounds.
 """

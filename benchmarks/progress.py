@@ -1,7 +1,7 @@
 """Every estimator, at many settings, on every problem of the laboratory and on networks of other sizes.
 
-Run it with `make bench`. What is recorded are moments: chapter 5 turns them, at any budget, into the share of the
-exact gradient's progress that a step makes. Exact gradients by enumeration, else by the mean of many
+Run it with `make bench`. What is recorded are moments: chapter 5 turns them, at any budget, into the share
+of the exact gradient's progress that a step makes. Exact gradients by enumeration, else by the mean of many
 leave-one-out estimates.
 """
 
@@ -14,6 +14,7 @@ from measure import record
 
 from gumbel_tutorial import estimators
 from gumbel_tutorial.estimators.enumeration import MOST_STATES
+from gumbel_tutorial.estimators.protocol import Estimator, Losses
 from gumbel_tutorial.laboratory import exact_gradient, gradients, measure
 from gumbel_tutorial.laboratory.problems import PROBLEMS, Problem, network
 
@@ -28,12 +29,18 @@ SAMPLES = {"rloo": (2, 4, 8, 16, 32), "unordered_set": (2, 4)}
 Settings = list[dict[str, Any]]
 
 
+def mean_field(f: Losses, logits: torch.Tensor, **_: Any) -> torch.Tensor:
+    """Return f at the mean, which draws nothing."""
+    return f(logits.softmax(-1))
+
+
 def temperatures(*values: float) -> Settings:
     """Return one setting for each temperature."""
     return [{"temperature": tau} for tau in values]
 
 
-FIXED: dict[str, tuple[str, Settings]] = {
+FIXED: dict[str, tuple[str | Estimator, Settings]] = {
+    "mean field": (mean_field, [{}]),
     "REINFORCE": ("reinforce", [{}]),
     "RLOO": ("rloo", [{"num_samples": n} for n in SAMPLES["rloo"]]),
     "unordered set": (
@@ -44,7 +51,7 @@ FIXED: dict[str, tuple[str, Settings]] = {
     "straight-through": ("straight_through", temperatures(*COLD[1:], *WARM)),
     "DARN": ("darn", [{}]),
     "ReinMax": ("reinmax", temperatures(*WARM[:-1])),
-    "Gumbel-Softmax": ("gumbel_softmax", temperatures(*COLD, *WARM)),
+    "Gumbel-Softmax": ("gumbel_softmax", temperatures(*COLD, *WARM, 10.0)),
     "ST Gumbel-S.": ("straight_through_gumbel_softmax", temperatures(*COLD, *WARM)),
     "Gumbel-Rao": ("gumbel_rao", temperatures(*COLD[1:], *WARM[:-1])),
     "gapped ST": (
@@ -58,25 +65,30 @@ FIXED: dict[str, tuple[str, Settings]] = {
         "decoupled_straight_through",
         [
             {"forward_temperature": forward, "temperature": backward}
-            for forward, backward in product((0.1, 0.3, 1.0), (0.5, 1.0, 2.0, 3.0))
+            for forward, backward in product((0.1, 0.3, 1.0, 3.0), (0.5, 1.0, 2.0, 4.0))
         ],
     ),
 }
-BITS = {"ARM": ("arm", [{}]), "DisARM": ("disarm", [{}])}
+BITS: dict[str, tuple[str | Estimator, Settings]] = {
+    "ARM": ("arm", [{}]),
+    "DisARM": ("disarm", [{}]),
+}
 REBAR = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 def draw(
-    name: str, problem: Problem, count: int, generator: torch.Generator, **options: Any
+    name: str | Estimator,
+    problem: Problem,
+    count: int,
+    generator: torch.Generator,
+    **options: Any,
 ) -> torch.Tensor:
     """Return so many estimates, drawn in parts that fit into memory."""
     each = problem.logits.numel() * options.get("num_samples", 10)
     part = max(1, MOST_ENTRIES // each)
     sizes = [min(part, count - done) for done in range(0, count, part)]
     parts = [
-        gradients(
-            name, problem.f, problem.logits, size, generator=generator, **options
-        )
+        gradients(name, problem.f, problem.logits, size, generator=generator, **options)
         for size in sizes
     ]
     return torch.cat(parts)
@@ -120,13 +132,16 @@ def learned_control(problem: Problem) -> Callable[[torch.Tensor], torch.Tensor]:
     return control
 
 
-def contestants(problem: Problem, count: int) -> Iterator[tuple[str, str, dict]]:
+def contestants(
+    problem: Problem, count: int
+) -> Iterator[tuple[str, str | Estimator, dict]]:
     """Yield label, name and options of all that is measured on a problem."""
     bits = BITS if problem.logits.shape[-1] == 2 else {}
     for label, (name, settings) in {**FIXED, **bits}.items():
         states = problem.logits.shape[-1] ** problem.logits[..., 0].numel()
         for options in settings:
-            if name != "unordered_set" or options["num_samples"] <= states:
+            # A set of all states is the sum over them, which no draw is needed for.
+            if name != "unordered_set" or options["num_samples"] < states:
                 yield label, name, options
     generator = torch.Generator().manual_seed(2)
     many = problem.logits.expand(100_000, *problem.logits.shape)
@@ -139,16 +154,17 @@ def contestants(problem: Problem, count: int) -> Iterator[tuple[str, str, dict]]
 
 
 def moments(problem: Problem, gradient: torch.Tensor, count: int) -> list[dict]:
-    """Return, for each setting, the mean along the gradient, the squared error and the variance."""
+    """Return, for each setting, the mean along the gradient with its error, squared error and variance."""
     rows = []
     for label, name, options in contestants(problem, count):
         generator = torch.Generator().manual_seed(1)
         drawn = measure(draw(name, problem, count, generator, **options), gradient)
-        unbiased = estimators.get(name).unbiased
+        unbiased = isinstance(name, str) and estimators.get(name).unbiased
         variance = drawn.variance.value
         kept = {k: v for k, v in options.items() if isinstance(v, float | int)}
         figures = {
             "along": 1.0 if unbiased else drawn.along.value,
+            "along_error": 0.0 if unbiased else drawn.along.error / 1.96,
             "squared_error": variance if unbiased else drawn.squared_error.value,
             "variance": variance,
         }

@@ -88,7 +88,8 @@ def rebar(
 
     $(f(z) - c(\tilde x))\nabla\log p(z) + \nabla c(x) - \nabla c(\tilde x)$ with
     $c(x) = \eta\,f(\mathrm{softmax}(x/\tau))$, perturbed logits $x = \ell + G$, their winner z, and
-    $\tilde x$ drawn given z, through which the derivative does flow.
+    $\tilde x$ drawn given z, through which the derivative does flow. Its noise is drawn anew here; the
+    authors' code ties it to that of x, which leaves the mean as it is.
     Source: Tucker et al. (2017), equation 8.
     Unbiased for every $\tau$ and $\eta$; at $\eta = 0$ it is REINFORCE. Cost: three evaluations of f and two
     of its derivative.

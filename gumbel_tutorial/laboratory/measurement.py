@@ -65,9 +65,9 @@ def progress(
 ) -> float:
     r"""Return what the mean of ``count`` estimates is worth in a step of descent, at its best step size.
 
-    $P = (\mathbb E\bar g\cdot g)_+^2/(\mathbb E\lVert\bar g\rVert^2\,\lVert g\rVert^2)$ for the mean $\bar g$: the
-    share of the exact gradient's progress, and $1 - P$ the squared error of the best multiple of $\bar g$. It does
-    not depend on the scale of the estimator.
+    $P = (\mathbb E\bar g\cdot g)_+^2/(\mathbb E\lVert\bar g\rVert^2\lVert g\rVert^2)$ for the mean $\bar g$:
+    the share of the exact gradient's progress, and $1 - P$ the squared error of the best multiple of
+    $\bar g$. It does not depend on the scale of the estimator.
 
     Args:
         along: as of a :class:`Measurement`, and so the next two, of one estimate.
