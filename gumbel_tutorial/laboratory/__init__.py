@@ -6,6 +6,7 @@ with needing(__name__, "torch"):
     import torch  # noqa: F401
 
 
+from gumbel_tutorial.laboratory.budgets import Budgets
 from gumbel_tutorial.laboratory.measurement import (
     Figure,
     Measurement,
@@ -27,6 +28,7 @@ from gumbel_tutorial.laboratory.problems import (
 __all__ = [
     "CONTESTANTS",
     "PROBLEMS",
+    "Budgets",
     "Figure",
     "Measurement",
     "Problem",

@@ -82,7 +82,7 @@ def progress(
         1.0
     """
     length = squared_error + 2 * along - 1 - (1 - 1 / count) * variance
-    return max(along, 0.0) ** 2 / length
+    return along**2 / length if along > 0 else 0.0
 
 
 def exact_gradient(f: Losses, logits: torch.Tensor) -> torch.Tensor:
