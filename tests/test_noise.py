@@ -157,6 +157,19 @@ def test_the_edges_of_the_53_bit_grid_stay_inside(monkeypatch):
         torch.testing.assert_close(gumbel, expected, rtol=2.0**-8, atol=0)
 
 
+class DrawsZero(np.random.Generator):
+    """NumPy's exponential is exactly 0 once in 9e15 draws."""
+
+    def standard_exponential(self, size):
+        return np.zeros(size)
+
+
+def test_an_exponential_that_numpy_draws_as_zero_stays_inside():
+    generator = DrawsZero(np.random.PCG64())
+    assert noise.exponential(1, generator=generator) == 2.0**-54
+    assert noise.gumbel(1, generator=generator) == pytest.approx(54 * np.log(2))
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_the_float32_draw_rounded_once(dtype):
     def draw(kind):

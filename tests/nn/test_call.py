@@ -269,6 +269,20 @@ def test_hardening_sends_its_gradient_to_the_relaxed_sample():
     assert harden(relaxed, 0).tolist() == [[1.0, 1.0, 1.0]]
 
 
+@pytest.mark.parametrize(
+    ("relaxed", "error", "message"),
+    [
+        ([0.2, 0.8], TypeError, "relaxed must be a torch tensor, got list"),
+        (torch.tensor([True, False]), TypeError, "relaxed must have a floating dtype"),
+        (torch.tensor([0.2, torch.nan]), ValueError, "relaxed must not be NaN"),
+        (torch.zeros(2, 0), ValueError, "relaxed must have at least one category"),
+    ],
+)
+def test_hardening_refuses_what_is_no_point(relaxed, error, message):
+    with pytest.raises(error, match=message):
+        harden(relaxed)
+
+
 @pytest.fixture
 def fresh_compiler():
     """Forget what other tests compiled, since recompilations of one function are limited."""
