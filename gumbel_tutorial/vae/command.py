@@ -41,7 +41,9 @@ _PROGRAM = "python -m gumbel_tutorial.vae"
 
 @dataclass(frozen=True)
 class Train:
-    """Train a model, and keep its checkpoints and metrics in a folder.
+    """Train a model, and keep its newest and best checkpoint and its metrics in a folder.
+
+    The best is that of the least loss on the validation images. The folder may stand first, without --output.
 
     Attributes:
         output: Where the run goes and what it reports.

@@ -120,6 +120,15 @@ def test_evaluate_and_sample_read_the_run(whole, tmp_path, capsys):
     assert levels.min() < 0.3 < 0.7 < levels.max()  # ink and paper
 
 
+@pytest.mark.slow
+def test_the_defaults_are_worth_more_than_independent_pixels(tmp_path, capsys):
+    assert main(["train", str(tmp_path), "--steps", "1500"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path), "--num-samples", "5"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["one_sample"] < found["independent_pixels"] - 2
+
+
 def test_names_of_what_stands_first_may_be_left_out(whole, tmp_path, capsys):
     assert main(["evaluate", str(whole), "--num-samples", "3"]) == 0
     short = capsys.readouterr().out

@@ -265,7 +265,8 @@ class SemiSupervisedVAE(LatentModel):
 
         The whole objective is the mean of $\mathcal U$ and, beside it, that of these terms. The classifier is
         in no $\mathcal L$, and learns from labels by the last term alone. With $w$ the number of labelled
-        images over that of the others the bounds are those of all images, as one mean.
+        images over that of the pool without labels the bounds are those of all images: times the size of the
+        pool, a sum of both. Images that are in the pool too count there once more.
         Source: Kingma et al. (2014), equations 8 and 9, divided by the number of images without a label;
         their $\alpha$ is then a tenth.
 

@@ -64,8 +64,8 @@ class Config:
         num_categories: Number K of categories of each latent variable; 2 makes them bits. With
             "semi-supervised", the number of classes.
         hidden: Widths of the encoder's hidden layers, and of a classifier without channels, e.g. "128 64";
-            none makes it linear. By default 256, and none for structured prediction.
-        decoder_hidden: Widths of the decoder's hidden layers; none makes it linear. By default the
+            no number makes it linear. By default 256, and no layer for structured prediction.
+        decoder_hidden: Widths of the decoder's hidden layers; no number makes it linear. By default the
             encoder's in reverse.
         num_layers: Number of stochastic layers of structured prediction.
         learn_prior: Give the autoencoder a prior of its own instead of the uniform one.

@@ -117,7 +117,7 @@ class Trainer:
         self.model, self.estimators = model, estimators.to(device)
         self.images, self.recipe, self.generator = images, recipe, generator
         self.labelled = None if labelled is None else on_device(labelled, model)
-        # Labelled images count as they would in a mean over all images, however often a step shows them.
+        # Beside the pool each labelled image counts once, however often a step shows them.
         weight = 0.0 if labelled is None else len(labelled.pixels) / count
         self.objective: nn.Module = _Objective(model, self.estimators, weight)
         if self.processes.count > 1:
