@@ -99,7 +99,8 @@ def darn(
     r"""Estimate by $\nabla f(z)^\top(z - \bar z)\,\nabla\log p(z)$, a baseline without its correction.
 
     For each variable f is expanded about the sample, to first order, toward a reference point $\bar z$; an
-    expansion about $\bar z$, whose slope is taken there, is another estimator (:func:`muprop` corrects it).
+    expansion about $\bar z$, whose slope is taken there, is another estimator, which
+    :func:`~gumbel_tutorial.estimators.control_variates.muprop` corrects.
     Source: Gregor et al. (2014), section 3, with $\bar z = \frac12$ for bits; Shekhovtsov (2023) with the
     class probabilities, the default here. Biased; with the centre as reference exact for quadratics
     of bits. Cost: one evaluation of f and of its derivative.

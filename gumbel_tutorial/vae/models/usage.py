@@ -10,7 +10,7 @@ import torch
 from gumbel_tutorial import categorical
 from gumbel_tutorial.checks import check_logits, check_not_negative, refuse
 
-#: Above which variance a variable counts as active: the threshold of Burda, Grosse and Salakhutdinov (2016).
+#: The variance above which a variable counts as active, that of Burda, Grosse and Salakhutdinov (2016).
 ACTIVE = 0.01
 
 
