@@ -77,6 +77,60 @@ def interval(samples: ArrayLike, spec: str = ".1f") -> str:
     return f"{np.asarray(samples).mean():{spec}} ± {half_width(samples):{spec}}"
 
 
+def residual_deviation(blocks: ArrayLike) -> float:
+    r"""Return the standard deviation that rows leave which were measured side by side in the same blocks.
+
+    $s^2 = \frac{1}{(r-1)(b-1)}\sum_{ij}(x_{ij} - \bar x_{i\cdot} - \bar x_{\cdot j} + \bar x)^2$: what shifts
+    all rows of a block alike, such as a seed, does not count, as in paired differences.
+
+    Args:
+        blocks: shape ``(r, b)``, r rows measured in b blocks, at least two of each.
+
+    Raises:
+        ValueError: fewer than two rows or blocks.
+
+    Examples:
+        >>> residual_deviation([[1.0, 2.0], [3.0, 4.0]])  # the second block is one higher for both
+        0.0
+    """
+    blocks = np.asarray(blocks, dtype=float)
+    if blocks.ndim != 2 or min(blocks.shape) < 2:
+        raise ValueError(
+            f"blocks must have two rows and two blocks at least, got shape {blocks.shape}"
+        )
+    effects = blocks.mean(1, keepdims=True) + blocks.mean(0) - blocks.mean()
+    freedom = (blocks.shape[0] - 1) * (blocks.shape[1] - 1)
+    return float(np.sqrt(((blocks - effects) ** 2).sum() / freedom))
+
+
+def honest_difference(blocks: ArrayLike, *, confidence: float = 0.95) -> float:
+    r"""Return Tukey's honestly significant difference between means of rows, $q\,s/\sqrt b$.
+
+    Where all rows truly have one mean, no two of their means are farther apart than this with probability
+    ``confidence``, however many rows there are. Exact for normal errors of one variance.
+    Source: Tukey (1953); q is the quantile of the studentized range of r means at $(r-1)(b-1)$ degrees of
+    freedom, s the :func:`residual_deviation`.
+
+    Args:
+        blocks: shape ``(r, b)``, r rows measured in the same b blocks, at least two of each.
+        confidence: in (0, 1).
+
+    Raises:
+        ValueError: fewer than two rows or blocks, a confidence outside (0, 1).
+
+    Examples:
+        >>> round(honest_difference([[1.0, 2.0, 3.5], [3.0, 4.0, 5.0]]), 2)  # of two rows: the paired t-test
+        0.72
+    """
+    from scipy.stats import studentized_range
+
+    check_open_unit_interval(np.asarray(confidence), "confidence")
+    deviation = residual_deviation(blocks)
+    rows, columns = np.shape(blocks)
+    quantile = studentized_range.ppf(confidence, rows, (rows - 1) * (columns - 1))
+    return float(quantile * deviation / np.sqrt(columns))
+
+
 def frequencies(index: ArrayLike, num_categories: int) -> np.ndarray:
     """Return the share of each category among drawn indices of any shape.
 

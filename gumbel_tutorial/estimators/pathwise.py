@@ -94,7 +94,7 @@ def darn(
     logits: torch.Tensor,
     *,
     generator: torch.Generator | None = None,
-    reference: torch.Tensor | None = None,
+    reference: torch.Tensor | float | None = None,
 ) -> torch.Tensor:
     r"""Estimate by $\nabla f(z)^\top(z - \bar z)\,\nabla\log p(z)$, a baseline without its correction.
 
@@ -109,18 +109,20 @@ def darn(
         f: samples ``(..., K)`` to losses, differentiable.
         logits: shape ``(..., K)``.
         generator: draws the sample.
-        reference: $\bar z$, broadcastable to ``logits``; None takes $\mathrm{softmax}(\ell)$.
+        reference: $\bar z$, broadcastable to ``logits``, or a number for all its entries; None takes
+            $\mathrm{softmax}(\ell)$.
 
     Returns:
         Losses of the batch shape.
 
     Examples:
         >>> logits = torch.zeros(2, requires_grad=True)
-        >>> darn(lambda z: z[..., 1] ** 2, logits, reference=torch.full((2,), 0.5)).shape
-        torch.Size([])
+        >>> darn(lambda z: z[..., 1], logits, reference=0.5).backward()
+        >>> logits.grad  # exact, since f is linear and the bit is fair
+        tensor([-0.2500,  0.2500])
     """
     logits = check_arguments(logits, generator)
-    if reference is not None:
+    if isinstance(reference, torch.Tensor):
         check_broadcasts_to(reference, "reference", logits)
     sample = draw(logits, generator)
     centre = logits.softmax(-1) if reference is None else reference

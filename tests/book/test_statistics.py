@@ -83,3 +83,41 @@ def test_half_widths_of_too_little_are_refused():
         statistics.half_width([1.0])
     with pytest.raises(ValueError, match=r"confidence must lie in \(0, 1\), got 1"):
         statistics.half_width([1.0, 2.0], confidence=1.0)
+
+
+def test_of_two_rows_the_honest_difference_is_that_of_paired_differences(rng):
+    for blocks in (2, 3, 8):
+        pair = rng.standard_normal((2, blocks))
+        for confidence in (0.5, 0.99):
+            assert statistics.honest_difference(
+                pair, confidence=confidence
+            ) == pytest.approx(
+                statistics.half_width(pair[1] - pair[0], confidence=confidence)
+            )
+
+
+def test_equal_rows_differ_honestly_as_often_as_is_said(rng):
+    # 20,000 tables of ten equal rows in three blocks, with effects of the blocks: the share of tables with
+    # a false difference, between any two rows, has a standard error of 0.0015; five of them are allowed.
+    tables = rng.standard_normal((20_000, 10, 3)) + 5 * rng.standard_normal(
+        (20_000, 1, 3)
+    )
+    first = tables[0]
+    per_deviation = statistics.honest_difference(first) / statistics.residual_deviation(
+        first
+    )
+    deviations = np.array([statistics.residual_deviation(table) for table in tables])
+    farthest = np.ptp(tables.mean(-1), axis=1)
+    found = (farthest > per_deviation * deviations).mean()
+    assert found == pytest.approx(0.05, abs=5 * 0.0015)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (3, 1), (3,), (2, 2, 2)])
+def test_rows_that_leave_no_residual_are_refused(shape):
+    with pytest.raises(ValueError, match="two rows and two blocks at least, got shape"):
+        statistics.honest_difference(np.zeros(shape))
+
+
+def test_a_confidence_of_one_leaves_no_honest_difference():
+    with pytest.raises(ValueError, match="confidence must lie in"):
+        statistics.honest_difference(np.eye(2), confidence=1.0)

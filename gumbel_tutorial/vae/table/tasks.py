@@ -26,6 +26,19 @@ ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
 _ROW_SETTINGS: Mapping[str, dict[str, Any]] = {
     "Slope-Annealed ST": {"anneal_rate": 1e-4}
 }
+
+
+def _column_options(estimator: str, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return the options of an estimator that depend on the variables of a task.
+
+    Jang, Gu and Poole expand DARN toward one half for bits, as its source does: both codes are equally far
+    from there, which makes it exact for quadratics. For categories they name no point, and none does that;
+    there the estimator keeps its own, the class probabilities.
+    """
+    bits = settings.get("num_categories") == 2
+    return {"reference": 0.5} if estimator == "darn" and bits else {}
+
+
 _NOT_MARGINAL = tuple(row for row in ROWS if row != "Marginalization")
 
 
@@ -122,7 +135,7 @@ class Job:
         settings: dict[str, Any] = {**_EVERY_RUN, **column.settings, **own}
         return Config(
             estimator=estimator,
-            options=options,
+            options={**options, **_column_options(estimator, settings)},
             steps=column.steps,
             learning_rate=self.learning_rate,
             seed=self.seed,

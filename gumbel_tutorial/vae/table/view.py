@@ -1,13 +1,17 @@
 """The table as folds over the recorded runs."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from gumbel_tutorial.book.statistics import honest_difference
 from gumbel_tutorial.vae.runs.config import from_json
-from gumbel_tutorial.vae.table.tasks import COLUMNS, ROWS, Job
+from gumbel_tutorial.vae.table.tasks import COLUMNS, PUBLISHED, ROWS, Job
 
 Run = Mapping[str, Any]
 
+# Of every task: the batches of the configuration's default, and the training images of MNIST's splits.
+_BATCH, _TRAINING_IMAGES = 100, 50_000
 _KEYS = ("column", "row", "learning_rate", "seed")
 
 
@@ -92,9 +96,78 @@ def one_sample(run: Run) -> float:
     return run["test"]["one_sample"]
 
 
-def last_fall(run: Run) -> float:
-    """Return how far the mean training loss fell between the last two twentieths of the steps."""
-    return run["curve"][-2] - run["curve"][-1]
+def passes(column: str) -> int:
+    """Return how often the runs of a task see each of MNIST's training images."""
+    return COLUMNS[column].steps * _BATCH // _TRAINING_IMAGES
+
+
+def late_fall(run: Run) -> float:
+    """Return how far the mean training loss fell per pass over the images, just before the rate falls.
+
+    From the ninth to the tenth twentieth of the steps: later the loss rests because the learning rate does.
+    """
+    return 20 * (run["curve"][8] - run["curve"][9]) / passes(run["column"])
+
+
+def rate_gains(runs: Iterable[Run], column: str) -> dict[str, float]:
+    """Return by how much the larger learning rate lowers the validation bound, by estimator.
+
+    At the first seed; negative where the smaller rate is better.
+    """
+    found: dict[str, dict[float, float]] = {}
+    for run in current_runs(runs, column):
+        if run["seed"] == 0:
+            rates = found.setdefault(run["row"], {})
+            rates[run["learning_rate"]] = run["validation"]
+    return {
+        row: rates[min(rates)] - rates[max(rates)]
+        for row, rates in found.items()
+        if len(rates) > 1
+    }
+
+
+def leading(found: Mapping[str, list[float]]) -> list[str]:
+    """Return the rows that the runs do not tell from the best, by name.
+
+    They are less than :func:`~gumbel_tutorial.book.statistics.honest_difference` behind it.
+
+    Args:
+        found: as :func:`collect` returns it, as many runs of each row.
+    """
+    means, apart = averages(found), honest_difference([*found.values()])
+    return sorted(row for row in means if means[row] < min(means.values()) + apart)
+
+
+def compare(runs: Iterable[Run], *columns: str) -> tuple[list[list[str]], list[str]]:
+    """Return the lines of a table of tasks, and its header.
+
+    For each task the means over seeds of both bounds, those of a thousand codes with the published number
+    in brackets; and in a last line the honest differences from which on two rows are told apart.
+
+    Args:
+        runs: as :func:`~gumbel_tutorial.vae.table.store.read` returns them.
+        columns: tasks that compare the same estimators.
+    """
+    runs, header, cells = list(runs), ["estimator"], []
+    for column in columns:
+        for name, read in (("a thousand", multi_sample), ("one", one_sample)):
+            found = collect(runs, column, read)
+            published = PUBLISHED[column] if read is multi_sample else {}
+            header.append(f"{column}, {name}")
+            cells.append(_cells(found, published))
+    rows = [*COLUMNS[columns[0]].rows, "told apart from"]
+    return [[row, *(made[row] for made in cells)] for row in rows], header
+
+
+def _cells(
+    found: Mapping[str, list[float]], published: Mapping[str, float]
+) -> dict[str, str]:
+    made = {row: f"{mean:.1f}" for row, mean in averages(found).items()}
+    for row, number in published.items():
+        made[row] += f" ({number})"
+    # Rounded up: what is said to be told apart is.
+    apart = math.ceil(10 * honest_difference([*found.values()])) / 10
+    return made | {"told apart from": f"{apart:.1f}"}
 
 
 def percent_right(run: Run) -> float:
