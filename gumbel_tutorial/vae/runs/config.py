@@ -227,14 +227,14 @@ class Output:
 
     Attributes:
         output: Folder for the checkpoints, the metrics and TensorBoard's events; made if missing.
-        folder: Folder of the four MNIST files.
+        folder: Folder of the four MNIST files, or of other images under their names, such as FashionMNIST.
         download: Fetch the MNIST files that the folder lacks.
         resume: Continue the run in the output folder, with its own settings; of these only the number of
             steps may be given anew, as long as the learning rate does not decay.
         log_every: Steps between two lines of metrics.
-        evaluate_every: Steps between two evaluations on validation images.
+        evaluate_every: Steps between two evaluations on validation images, of which the best model is kept.
         checkpoint_every: Steps between two checkpoints; the end of the run always makes one.
-        tensorboard: Write events for TensorBoard too.
+        tensorboard: Write events for TensorBoard too, which the extra "tensorboard" brings.
         device: Device to train on, such as "cpu" or "cuda"; by default cuda where there is one. Another type
             of device draws other numbers, and a run stays on the type that it began on.
     """
