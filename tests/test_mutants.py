@@ -1,4 +1,8 @@
-"""Tables of mutations: what means nothing is refused, and what a run says of survivors."""
+"""Tables of mutations: what means nothing is refused, what a run says of survivors, and a sample is run."""
+
+import subprocess
+import sys
+from collections import Counter
 
 import mutant_tables
 import mutants
@@ -66,3 +70,20 @@ def test_a_survivor_without_a_reason_and_a_killed_survivor_are_wrong(tmp_path):
     assert "SURVIVES" in mutants.judge([quiet], {of: {"killer": None}})[0][0]
     assert "listed as" in mutants.judge([said], {of: {"killer": killer}})[0][0]
     assert "error" in mutants.judge([quiet], {of: {"error": "NameError: x"}})[0][0]
+
+
+def test_the_sample_is_spread_over_the_tables():
+    listed = mutant_tables.read_all()
+    chosen = mutants.sample(listed, 20)
+    assert len(set(chosen)) == 20
+    assert chosen == mutants.sample(listed, 20)
+    assert max(Counter(mutant.table for mutant in chosen).values()) <= 6
+
+
+def test_twenty_wrong_forms_are_caught():
+    command = [sys.executable, "tools/mutants.py", "--sample", "20"]
+    run = subprocess.run(
+        command, cwd=mutant_tables.ROOT, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "all: 20 of 20" in run.stdout

@@ -5,6 +5,7 @@ import linecache
 import os
 import resource
 import shlex
+import signal
 import sys
 import tempfile
 import traceback
@@ -59,6 +60,7 @@ class Pool:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
         resource.setrlimit(resource.RLIMIT_CPU, (self.seconds, self.seconds))
+        signal.alarm(3 * self.seconds)  # for what waits and does not work
         try:
             json.dump(work(), answer)
         except BaseException:
@@ -73,7 +75,7 @@ class Pool:
             return
         key, answer = self.running.pop(pid)
         answer.seek(0)
-        died = f"no answer within {self.seconds} s of processor time"
+        died = f"no answer in {self.seconds} s of processor time or three times as much"
         died += f" (exit status {os.waitstatus_to_exitcode(status)})"
         self.outcomes[key] = json.loads(answer.read() or json.dumps({"error": died}))
 
