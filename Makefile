@@ -88,6 +88,7 @@ site: chromium $(STAMP) $(NODE)
 # Not in `make test`, which runs a sample: every formula in its nearest wrong forms, each to be seen by a check.
 mutants: $(STAMP)
 	@$(BIN)/python tools/mutants.py
+	@$(BIN)/python tools/equations.py
 
 BENCHMARKS := $(filter-out measure.py,$(notdir $(wildcard benchmarks/*.py)))
 
