@@ -91,7 +91,7 @@ def test_below_k_minus_one_a_far_logit_takes_the_mode_away(rng):
 
 
 def test_where_a_probability_vanishes_the_point_is_a_saddle():
-    """At y_k = (tau + 1)/K the direction away from k has 1 + c + c^2/(1 - c) > 0."""
+    """At y_k = (tau + 1)/K the direction away from k has 1/(1 - c) > 0."""
     for num_categories, temperature in ((3, 1.5), (5, 1.2), (5, 3.9)):
         c = (temperature + 1) / num_categories
         rest = (1 - c) / (num_categories - 1)
@@ -101,7 +101,7 @@ def test_where_a_probability_vanishes_the_point_is_a_saddle():
         away[0] = 1.0
         logits = modes.critical_logits(relaxed, temperature)
         second = modes.bend(relaxed, away, logits, temperature)[1]
-        expected = (temperature + 1) * (1 + c + c**2 / (1 - c))
+        expected = (temperature + 1) / (1 - c)
         assert second == pytest.approx(expected, rel=1e-6)
 
 
@@ -129,6 +129,30 @@ def test_the_largest_gap_is_that_of_two_equal_logits(temperature):
     two_equal = np.stack([first, first, 1 - 2 * first], axis=1)
     assert gap - 1e-3 < modes.largest_gap(two_equal, temperature) <= gap + 1e-9
     assert modes.largest_gap(plots.simplex_grid(300), temperature) <= gap
+
+
+def test_above_three_halves_the_third_of_three_logits_may_be_as_low_as_it_likes():
+    least = np.array([1e-3, 1e-6, 1e-9])
+    edge = np.stack([(1 - least) / 2, (1 - least) / 2, least], axis=1)
+    for temperature in (1.51, 1.9):
+        gaps = [modes.largest_gap(point[None], temperature) for point in edge]
+        assert (np.diff(gaps) > 10).all()
+    # The twin: below it none of these points is a mode.
+    line = np.array([1.0, -1.0, 0.0])
+    for point in edge:
+        assert modes.bend(point, line, modes.critical_logits(point, 1.49), 1.49)[1] > 0
+
+
+@pytest.mark.parametrize("temperature", [1.1, 1.3, 1.45, 1.9])
+def test_the_gap_grows_with_the_equal_entries_of_a_mode(temperature):
+    first = np.linspace((2 - temperature) / 6 + 1e-3, 0.499, 500)
+    points = np.stack([first, first, 1 - 2 * first], axis=1)
+    critical = modes.critical_logits(points, temperature)
+    away = np.stack([1 + 0 * first, 1 + 0 * first, -2 * first / points[:, 2]], axis=1)
+    bends_down = modes.bend(points, away, critical, temperature)[1] < 0
+    grows = np.gradient(critical[:, 0] - critical[:, 2]) > 0
+    borderline = abs(first - (2 - temperature) / 3) < 2e-3
+    np.testing.assert_array_equal(bends_down | borderline, grows | borderline)
 
 
 def test_a_followed_mode_is_lost_where_the_curvature_vanishes():
