@@ -77,7 +77,8 @@ class Evaluate:
             the validation images.
         split: Images to evaluate on.
         num_samples: Samples of the multi-sample bound; the published tables have 1000.
-        folder: Folder of the four MNIST files; by default the one that the run was trained with.
+        folder: Folder of the four MNIST files, for a run on "mnist"; by default the one that it was trained
+            with.
         seed: Seed for the codes.
         device: Device to evaluate on.
     """

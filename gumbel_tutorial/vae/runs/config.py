@@ -69,14 +69,16 @@ class Config:
             encoder's in reverse.
         num_layers: Number of stochastic layers of structured prediction.
         learn_prior: Give the autoencoder a prior of its own instead of the uniform one.
-        channels: Channels of each convolution of the classifier, e.g. "16 32 64"; none makes it a
-            perceptron.
-        labelled_per_class: Number of labelled images of each class; the seed chooses them.
-        alpha: Weight of the classifier's own loss on the labelled images.
-        class_samples: Draws of class and code per image and step; with the estimator "exact", of the code
-            alone.
+        channels: For "semi-supervised" on square images, channels of each convolution of the classifier,
+            e.g. "16 32 64"; none makes it a perceptron.
+        labelled_per_class: For "semi-supervised", the number of labelled images of each class; the seed
+            chooses them.
+        alpha: For "semi-supervised", the weight of the classifier's own loss on the labelled images.
+        class_samples: For "semi-supervised", draws of class and code per image and step; with the estimator
+            "exact", of the code alone.
         estimator: Gradient estimator. "exact" sums over all codes; with "semi-supervised", over the classes.
-        options: Options for the estimator, e.g. "num_samples 4".
+        options: Options for the estimator, each a name and a number, e.g. "num_samples 4" for "rloo"; a name
+            that it does not have is answered with those that it has.
         temperature: Temperature of the relaxation at the start.
         final_temperature: Temperature at which annealing stops.
         anneal_rate: Rate of the annealing per step, as in exp(-rate * step); 0 keeps the temperature.
@@ -227,7 +229,8 @@ class Output:
 
     Attributes:
         output: Folder for the checkpoints, the metrics and TensorBoard's events; made if missing.
-        folder: Folder of the four MNIST files, or of other images under their names, such as FashionMNIST.
+        folder: For the data "mnist", the folder of the four MNIST files, or of other images under their
+            names, such as FashionMNIST.
         download: Fetch the MNIST files that the folder lacks.
         resume: Continue the run in the output folder, with its own settings; of these only the number of
             steps may be given anew, as long as the learning rate does not decay.
