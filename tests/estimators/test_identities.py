@@ -39,6 +39,20 @@ def test_zgr_is_half_the_sum_of_straight_through_and_darn(key):
     torch.testing.assert_close(estimate("zgr", problem), halves / 2, **CLOSE)
 
 
+def test_darn_about_the_centre_is_reinmax_of_bits_sample_by_sample():
+    bits = torch.tensor([[1.0, 0.0], [-2.0, 0.5]], dtype=torch.float64)
+
+    def loss(z):
+        return (z.flatten(-2) @ torch.tensor([3.0, 1.0, -2.0, 0.5]).double()).sin()
+
+    def of_bits(name, **options):
+        return gradients(name, loss, bits, 50, generator=seeded(3), **options)
+
+    about_centre = of_bits("darn", reference=0.5)
+    torch.testing.assert_close(about_centre, of_bits("reinmax"), **CLOSE)
+    assert (of_bits("darn") - about_centre).abs().max() > 1e-3
+
+
 def test_a_slope_is_one_over_a_temperature():
     problem = PROBLEMS["cubic"]
     torch.testing.assert_close(
