@@ -36,7 +36,7 @@ So each labelled equation and each theorem has a check here, and a wrong form th
 Of {total} wrong forms (a sign, a factor of two, an exponent, a dropped term) {killed} are caught.
 Each takes the place of the right one, in a cell of a chapter or in a function of the package.
 What fails first is listed: a statement of a cell, or a test in `tests/`.
-The wrong forms are in `tests/mutants/`, one a line, and `make mutants` tries them all.
+The wrong forms are in `tests/mutants/`, one per line, and `make mutants` tries them all.
 """
 
 TABLE = """
