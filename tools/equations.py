@@ -7,7 +7,10 @@ the checks from their records. `make mutants` writes the page anew; a test compa
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+from myst_parser.mdit_to_docutils.base import default_slugify
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -63,11 +66,6 @@ These are too close to the right form for a check that one can afford to run.
 """
 
 
-def slug(heading: str) -> str:
-    """Return the anchor of a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
-
-
 def headings(chapter: str) -> Iterator[tuple[str, str]]:
     """Yield the headings of a chapter, and the text below each."""
     text = "\n".join(text for kind, text in notebook(chapter) if kind == "markdown")
@@ -75,6 +73,7 @@ def headings(chapter: str) -> Iterator[tuple[str, str]]:
     yield from zip(parts[1::2], parts[2::2], strict=True)
 
 
+@cache
 def section_of(label: str) -> str:
     """Return the heading of the section that defines a label."""
     pattern = re.compile(rf"\({label}\)|^:label: {label}$", re.MULTILINE)
@@ -107,7 +106,7 @@ def row(label: str, mutant: Mutant, killer: dict[str, str]) -> str:
     return "\n".join(
         [
             f"* - {{{role}}}`{label}`",
-            f"  - [{heading}]({labels()[label]}.ipynb#{slug(heading)})",
+            f"  - [{heading}]({labels()[label]}.ipynb#{default_slugify(heading)})",
             f"  - {check_text(label, killer)}",
             f"  - {short(mutant.replace)} → {short(mutant.by)}{place}",
         ]

@@ -73,6 +73,7 @@ class Cell(NamedTuple):
     source: str
 
 
+@cache
 def notebook(chapter: str) -> list[tuple[str, str]]:
     """Return the kind and the text of every cell of a chapter."""
     path = ROOT / "chapters" / f"{chapter}.ipynb"

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gumbel_tutorial.arrays import softmax
+
 
 def relaxed_mean(probs: ArrayLike, temperature: float) -> np.ndarray:
     r"""Return $\mathbb E[\mathrm{softmax}((\ell + G)/\tau)]$, shape ``(K,)``.
@@ -80,15 +82,10 @@ def relaxed_gradient(
     step = temperature / 3
     line = np.arange(-25, 25, step)
     perturbed = np.stack([*np.meshgrid(line, line), np.zeros((line.size,) * 2)], -1)
-    winner = _softmax(np.asarray(logits) - perturbed)
-    losses = f(_softmax(perturbed / temperature))
+    winner = softmax(np.asarray(logits) - perturbed)
+    losses = f(softmax(perturbed / temperature))
     weighted = 2 * winner.prod(axis=-1) * losses * step**2
     return np.einsum("ij,ijk", weighted, 1 - 3 * winner)
-
-
-def _softmax(values: np.ndarray) -> np.ndarray:
-    powers = np.exp(values - values.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def order(remainder: Callable[[float], Any], temperature: float = 0.02) -> float:

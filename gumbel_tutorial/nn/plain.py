@@ -28,6 +28,7 @@ _COLDEST, _HOTTEST = 2.0**-60, 2.0**60
 
 def is_watched() -> bool:
     """Tell whether something traces, transforms or differentiates forward what the code does."""
+    # The first two are arrays.is_traced, asked here without the cost of its calls.
     return (
         torch.compiler.is_compiling()
         or torch._C._is_tracing()

@@ -1,23 +1,11 @@
 """The picture of a computation: nodes in their places, arrows between them, what is blocked crossed out."""
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-
-mpl.use("agg")
-
-import matplotlib.pyplot as plt
 
 from gumbel_tutorial.book import graphs
 
 PLACES = {"a": (0, 0), "b": (1, 0), "c": (1, 1)}
-
-
-@pytest.fixture
-def ax():
-    figure, axes = plt.subplots()
-    yield axes
-    plt.close(figure)
 
 
 def arrows(ax):
