@@ -220,6 +220,12 @@ def constant_like(value: float, array: Array, dtype: Any = None) -> Array:
     return namespace(array=array).asarray(value, dtype=dtype, **_on_device_of(array))
 
 
+def range_like(stop: int, array: Array) -> Array:
+    """Return 0 ... stop-1 in the library, in the dtype and on the device of ``array``."""
+    xp = sys.modules["torch"] if is_torch(array) else namespace(array=array)
+    return xp.arange(stop, dtype=array.dtype, **_on_device_of(array))
+
+
 def _on_device_of(array: Array) -> dict[str, Any]:
     """Return the device of an array as an argument; JAX, where a traced array has none, needs none."""
     return {} if is_jax(array) else {"device": array.device}
@@ -371,9 +377,21 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
     xp = sys.modules["torch"] if is_torch(index) else namespace(index=index)
     # A narrow dtype of the index may be too small for the categories.
     index = to_index(index)
-    categories = xp.arange(num_categories, dtype=index.dtype, **_on_device_of(index))
-    hits = index[..., None] == categories
+    hits = index[..., None] == range_like(num_categories, index)
     return cast(hits, xp.empty(0).dtype if dtype is None else dtype)
+
+
+def take_along(values: Array, index: Array) -> Array:
+    """Return the entries of the last axis at ``index``, which the other axes are broadcast to.
+
+    Examples:
+        >>> take_along(np.array([5.0, 6.0, 7.0]), np.array([[2, 0], [1, 1]])).tolist()
+        [[7.0, 5.0], [6.0, 6.0]]
+    """
+    values = values[(None,) * (index.ndim - values.ndim) + (...,)]
+    if is_torch(values):
+        return sys.modules["torch"].take_along_dim(values, index, -1)
+    return namespace(values=values).take_along_axis(values, index, axis=-1)
 
 
 def top_k(values: Array, k: int) -> Array:

@@ -1,11 +1,11 @@
-r"""The categorical law in terms of logits, and the samplers that rival Gumbel-Max.
+r"""The categorical law in terms of logits: probabilities, entropy, divergence, mode.
 
 Logits $\ell$ are unnormalised: $\pi = \mathrm{softmax}(\ell)$. A logit of -inf excludes its category.
 Categories lie on the last axis; every other axis is batch. float16 and bfloat16 are computed in float32
 and rounded once.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from gumbel_tutorial import arrays
 from gumbel_tutorial.arrays import (
@@ -18,23 +18,16 @@ from gumbel_tutorial.arrays import (
     log_softmax,
     namespace,
     quiet,
-    running_sum,
-    searchsorted,
     softmax,
-    to_index,
-    to_widest,
     widen,
 )
 from gumbel_tutorial.checks import (
-    check_batch,
     check_count,
     check_floating,
     check_index,
     check_logits,
     check_mask,
-    check_open_unit_interval,
     check_same_categories,
-    refuse,
 )
 
 
@@ -217,140 +210,3 @@ def _expectation(logits: Array, values: Array) -> Array:
     """Return sum_i pi_i values_i over the finite values: an excluded category counts 0, not 0 * inf."""
     xp = namespace(logits=logits)
     return xp.sum(softmax(logits) * finite_or_zero(values), axis=-1)
-
-
-@quiet
-def inverse_cdf_sample(logits: Array, uniform: Array) -> Array:
-    r"""Return the first i with $\pi_1 + \dots + \pi_i > u$: one uniform number per sample.
-
-    The running sum is kept in float64, since in float32 a sum over 50,000 categories leaves thousands
-    of them with probability zero; only where there is no float64, as in JAX as it starts, is it float32.
-
-    Args:
-        logits: shape ``(..., K)``; -inf excludes a category.
-        uniform: in (0, 1), shape ``(...)`` broadcastable to the batch of ``logits``; any shape when
-            ``logits`` has shape ``(K,)``.
-
-    Returns:
-        Integer categories of the broadcast batch shape.
-
-    Raises:
-        TypeError, ValueError: as :func:`probs`; ``uniform`` outside (0, 1) or for another batch.
-
-    Examples:
-        >>> import numpy as np
-        >>> inverse_cdf_sample(np.log([6.0, 3.0, 1.0]), np.array([0.5, 0.7, 0.95])).tolist()
-        [0, 1, 2]
-    """
-    xp = namespace(logits=logits, uniform=uniform)
-    check_logits(logits)
-    check_open_unit_interval(uniform, "uniform")
-    check_batch(uniform, "uniform", logits)
-    running = running_sum(softmax(to_widest(logits)))
-    total = running[..., -1]
-    target = to_widest(uniform) * total
-    if logits.ndim == 1:
-        index = searchsorted(running, xp.reshape(target, (-1,)), right=True)
-        index = xp.reshape(index, target.shape)
-    else:
-        index = xp.sum(to_index(running <= target[..., None]), axis=-1)
-    # Rounding may lift the target to the total, which no running sum exceeds: the last open one has it.
-    last = xp.sum(to_index(running < total[..., None]), axis=-1)
-    return xp.minimum(index, last)
-
-
-class AliasTable(NamedTuple):
-    """Column i keeps its own category below ``threshold[i]`` and yields ``alias[i]`` above.
-
-    It is a pair of arrays. ``torch.save(tuple(table), path)`` keeps it as such, and
-    ``AliasTable(*torch.load(path))`` restores it.
-    """
-
-    threshold: Array
-    alias: Array
-
-
-@quiet
-def alias_table(logits: Array) -> AliasTable:
-    r"""Build the alias table of one categorical law, in O(K log K), by operations on whole arrays.
-
-    K columns of equal mass 1/K are filled with at most two categories each. Light categories, below 1/K,
-    take what they lack from the heavy ones in their order; a heavy one that has given away what it had above
-    1/K becomes a column itself, filled by the next. Both orders are running sums, so where they cross tells
-    who gives to whom.
-    Source: Walker (1977); in parallel, Hübschle-Schneider and Sanders (2019), *Parallel Weighted Random
-    Sampling*, section 4.
-
-    Args:
-        logits: shape ``(K,)``.
-
-    Returns:
-        The table, in the array library and on the device of ``logits``.
-
-    Raises:
-        TypeError, ValueError: as :func:`probs`; more than one axis.
-
-    Examples:
-        >>> import numpy as np
-        >>> table = alias_table(np.log([6.0, 3.0, 1.0]))
-        >>> table.threshold.round(2).tolist(), table.alias.tolist()
-        ([1.0, 0.9, 0.3], [0, 0, 0])
-    """
-    check_logits(logits)
-    if logits.ndim != 1:
-        refuse("logits", "have one axis", f"shape {tuple(logits.shape)}")
-    xp = namespace(logits=logits)
-    num_categories = logits.shape[0]
-    mass = softmax(to_widest(logits)) * num_categories
-    zero = xp.zeros_like(mass)
-    lacking = running_sum(xp.where(mass < 1, 1 - mass, zero))
-    spare = running_sum(xp.where(mass > 1, mass - 1, zero))
-    own = running_sum(to_index(xp.ones_like(mass))) - 1
-
-    # A light category takes from the first heavy one that has mass left.
-    before = xp.where(own == 0, zero, xp.roll(lacking, 1))
-    last = searchsorted(spare, spare[-1:], right=False)
-    donor = xp.minimum(searchsorted(spare, before, right=True), last)
-
-    # A heavy one gives until the light ones have taken its spare mass; the next heavy one fills it up.
-    crossing = searchsorted(lacking, spare, right=False)
-    heir = searchsorted(spare, spare, right=True)
-    # A spare mass too small to move the running sum is not given.
-    gives = spare > xp.where(own == 0, zero, xp.roll(spare, 1))
-    asks = gives & (crossing < num_categories) & (heir < num_categories)
-    crossed = xp.take(lacking, xp.where(asks, crossing, own), axis=0)
-    rest = xp.where(asks, 1 + spare - crossed, xp.ones_like(mass))
-    return AliasTable(
-        xp.where(mass < 1, mass, rest),
-        xp.where(mass < 1, donor, xp.where(asks, heir, own)),
-    )
-
-
-def alias_sample(table: AliasTable, uniform: Array) -> Array:
-    """Draw from an alias table in O(1): the uniform number picks the column, its rest the category.
-
-    Args:
-        table: from :func:`alias_table`.
-        uniform: in (0, 1), any shape; float64, since the column takes up log2 K of its bits.
-
-    Returns:
-        Integer categories of the shape of ``uniform``.
-
-    Raises:
-        TypeError, ValueError: ``uniform`` is not floating or outside (0, 1).
-
-    Examples:
-        >>> import numpy as np
-        >>> alias_sample(alias_table(np.log([6.0, 3.0, 1.0])), np.array([0.1, 0.3, 0.9])).tolist()
-        [0, 0, 0]
-    """
-    xp = namespace(table=table.threshold, uniform=uniform)
-    check_open_unit_interval(uniform, "uniform")
-    position = to_widest(uniform) * table.threshold.shape[0]
-    column = xp.floor(position)
-    index = to_index(column)
-    flat = xp.reshape(index, (-1,))
-    threshold, alias = (
-        xp.reshape(xp.take(part, flat, axis=0), index.shape) for part in table
-    )
-    return xp.where(position - column < threshold, index, alias)
