@@ -404,6 +404,19 @@ def check_count(value: Any, name: str, least: int) -> int:
     return whole
 
 
+def check_open_categories(number: int, name: str, logits: Array) -> None:
+    """Require that every row of the logits has so many categories that are not excluded."""
+    xp = namespace(logits=logits)
+    open_categories = xp.sum(xp.astype(logits > -xp.inf, xp.int32), axis=-1)
+    row = first_true(open_categories < number)
+    if row is not None:
+        of = f" of row {row}" if row else ""
+        most = int(open_categories[row])
+        refuse(name, f"be at most the {most} open categories{of}", number)
+    if number > logits.shape[-1]:  # checked even where no value can be read
+        refuse(name, f"be at most the {logits.shape[-1]} categories", number)
+
+
 def check_whole(value: Any, name: str) -> int:
     """Return a whole number, of Python or of an array library."""
     whole = _whole(value)

@@ -37,6 +37,7 @@ from gumbel_tutorial.checks import (
     check_index,
     check_logits,
     check_noise,
+    check_open_categories,
     first_true,
     refuse,
 )
@@ -188,7 +189,8 @@ def top_k_sample(logits: Array, noise: Array, k: int) -> Array:
     """
     largest = check_logits(logits)
     check_noise(noise, logits)
-    k = _check_k(k, logits)
+    k = check_count(k, "k", 1)
+    check_open_categories(k, "k", logits)
     return top_k(perturb(logits, noise, largest=largest), k)
 
 
@@ -318,18 +320,3 @@ def _check_distinct(indices: Array) -> None:
     repeated = first_true(ordered[..., 1:] == ordered[..., :-1])
     if repeated is not None:
         refuse("indices", "be distinct in every row", f"{int(ordered[repeated])} twice")
-
-
-def _check_k(k: int, logits: Array) -> int:
-    k = check_count(k, "k", 1)
-    xp = namespace(logits=logits)
-    open_categories = xp.sum(xp.astype(logits > -xp.inf, xp.int32), axis=-1)
-    row = first_true(open_categories < k)
-    if row is not None:
-        of = f" of row {row}" if row else ""
-        refuse(
-            "k", f"be at most the {int(open_categories[row])} open categories{of}", k
-        )
-    if k > logits.shape[-1]:  # checked even where no value can be read
-        refuse("k", f"be at most the {logits.shape[-1]} categories", k)
-    return k

@@ -177,20 +177,26 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     """
     check_floating(array, "array")
     name = "float64" if bits(array) >= 64 else "float32"
+    if generator is not None or not is_torch(array):
+        check_generator(generator, array)
     if is_torch(array):
-        if generator is not None:
-            check_torch_generator(generator, array.device)
         draws = _torch_exponential(array.shape, generator, array.device, like=array)
         return _gumbel(draws, name)
-    kind = type(generator).__name__
-    if is_jax(array) and not _is_key(generator):
-        refuse("generator", "be a key of jax.random", kind, TypeError)
-    if not is_jax(array) and not isinstance(generator, np.random.Generator):
-        refuse("generator", "be a numpy.random.Generator", kind, TypeError)
     draws = _gumbel(_exponential(tuple(array.shape), generator, name), name)
     if is_jax(array) or isinstance(array, (np.ndarray, np.generic)):
         return draws
     return namespace(array=array).asarray(draws)
+
+
+def check_generator(generator: Any, array: Array) -> None:
+    """Require a generator of the library of ``array``, and of its device."""
+    kind = type(generator).__name__
+    if is_torch(array):
+        check_torch_generator(generator, array.device)
+    elif is_jax(array) and not _is_key(generator):
+        refuse("generator", "be a key of jax.random", kind, TypeError)
+    elif not is_jax(array) and not isinstance(generator, np.random.Generator):
+        refuse("generator", "be a numpy.random.Generator", kind, TypeError)
 
 
 def logistic_like(array: Array, *, generator: "Generator | None" = None) -> Array:

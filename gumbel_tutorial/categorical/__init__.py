@@ -6,6 +6,7 @@ and rounded once.
 """
 
 from gumbel_tutorial.categorical.alias import AliasTable, alias_sample, alias_table
+from gumbel_tutorial.categorical.drawing import sample, sampling_method
 from gumbel_tutorial.categorical.inverse_cdf import inverse_cdf_sample
 from gumbel_tutorial.categorical.law import (
     divergence,
@@ -32,5 +33,7 @@ __all__ = [
     "one_hot",
     "perplexity",
     "probs",
+    "sample",
+    "sampling_method",
     "shannon_entropy",
 ]

@@ -66,7 +66,7 @@ def inverse_cdf_sample(logits: Array, uniform: Array) -> Array:
     flat = xp.reshape(uniform, (-1,))
     step = max(1, _MOST // _size(weights))
     parts = [
-        _draw(xp, weights, flat[start : start + step])
+        _draw(xp, weights, flat[start : min(start + step, flat.shape[0])])
         for start in range(0, flat.shape[0], step)
     ]
     index = parts[0] if len(parts) == 1 else xp.concat(parts)
