@@ -37,6 +37,7 @@ _NEEDS: dict[str, tuple[str, list[str]]] = {
     "noise": ("", []),
     "schedules": ("", []),
     "vae": ("vae", ["torch", "tqdm"]),
+    "ziggurat": ("", []),
 }
 # Who changes a name here changes it in __init__.pyi, which type checkers and editors read.
 _HOME = {

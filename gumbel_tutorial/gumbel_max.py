@@ -227,7 +227,8 @@ def top_k_weights(logits: Array, noise: Array, k: int) -> Array:
     """
     largest = check_logits(logits)
     check_noise(noise, logits)
-    k = _check_k(k, logits)
+    k = check_count(k, "k", 1)
+    check_open_categories(k, "k", logits)
     below = below_largest(widen(logits), largest=largest)
     values = stop_gradient(perturb(logits, noise, largest=largest))
     threshold = _threshold(values, k)

@@ -4,7 +4,8 @@ A draw names its generator, a ``numpy.random.Generator``, a ``torch.Generator`` 
 which also fixes the array library and the device. A key draws the same noise every time: split it first.
 
 Everything starts from a 53-bit draw, so that small probabilities come out right:
-$\Pr(E < t)$ holds to within $2^{-53}$. A float32 uniform lies on a grid of $2^{-24}$: a Gumbel made of it
+$\Pr(E < t)$ holds to within $2^{-53}$. On a CPU the exponential is NumPy's float64 ziggurat, for torch too,
+whose generator seeds it. A float32 uniform lies on a grid of $2^{-24}$: a Gumbel made of it
 never passes 16.64, and a category with a share of the probability below $10^{-8}$ is drawn never or much
 too often. Where there is no float64, on Apple's GPUs and in JAX as it starts, the 53 bits are two words,
 of which float32 keeps the digits on both sides of one half. float16 and bfloat16 noise is computed in
@@ -32,6 +33,8 @@ from gumbel_tutorial.checks import (
     is_torch_generator,
     refuse,
 )
+from gumbel_tutorial.ziggurat import MIDPOINT_OF_ZERO
+from gumbel_tutorial.ziggurat import exponential as ziggurat
 
 if TYPE_CHECKING:
     import jax
@@ -39,10 +42,7 @@ if TYPE_CHECKING:
 
     Generator = np.random.Generator | torch.Generator | jax.Array
 
-# A 53-bit draw of 0 stands for the cell [0, 2^-53). Its midpoint keeps the logarithm finite: the
-# largest Gumbel is 54 log 2 = 37.4, and the cell itself comes up once in 9e15 draws.
-_MIDPOINT_OF_ZERO = 2.0**-54
-# So many numbers torch draws sooner by its own exponential, which takes its time for each of them.
+# So many numbers are drawn before the ziggurat's stream is seeded.
 _FEW = 1024
 # The 53 bits of a draw where there is no float64: what float32 holds, and the rest.
 _HIGH_BITS, _LOW_BITS = 24, 29
@@ -109,7 +109,7 @@ def gumbel(
         [0.3858, -0.0194]
     """
     name = _dtype_name(dtype, generator)
-    return _gumbel(_exponential(_sizes(shape), generator, name), name)
+    return _gumbel(_exponential(_sizes(shape), generator, _wide(name)), name)
 
 
 def logistic(
@@ -180,7 +180,9 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     if generator is not None or not is_torch(array):
         check_generator(generator, array)
     if is_torch(array):
-        draws = _torch_exponential(array.shape, generator, array.device, like=array)
+        draws = _torch_exponential(
+            array.shape, generator, array.device, name, like=array
+        )
         return _gumbel(draws, name)
     draws = _gumbel(_exponential(tuple(array.shape), generator, name), name)
     if is_jax(array) or isinstance(array, (np.ndarray, np.generic)):
@@ -216,9 +218,9 @@ def plain_exponential(like: Array, generator: Any) -> Array:
     if like.numel() < _FEW:
         draws = torch.empty_like(like, memory_format=torch.contiguous_format)
         return draws.exponential_(generator=generator)
-    return _torch_exponential(like.shape, generator, like.device, like=like).to(
-        like.dtype
-    )
+    from gumbel_tutorial.ziggurat import tensors
+
+    return tensors.exponential(like.shape, generator, like.dtype)
 
 
 def _twice(generator: Any) -> tuple[Any, Any]:
@@ -294,25 +296,51 @@ def _uniform(shape: tuple[int, ...], generator: Any, name: str) -> Array:
 
 
 def _exponential(shape: tuple[int, ...], generator: Any, name: str) -> Array:
-    """Draw in float64, or from two words in float32 where there is no float64."""
+    """Draw for a dtype: in float64 unless it is float32, from two words where there is no float64."""
     if isinstance(generator, np.random.Generator):
-        # The float64 ziggurat resolves small values; the float32 one returns 0 in 2^-23 of draws.
-        draws = np.asarray(generator.standard_exponential(shape))
-        return np.maximum(draws, _MIDPOINT_OF_ZERO)
+        return ziggurat(generator, shape, _drawn_in(name))
     if _is_key(generator):
         return _exponential_of_words(*_jax_words(shape, generator), _wide(name))
-    return _torch_exponential(shape, generator, generator.device)
+    return _torch_exponential(shape, generator, generator.device, name)
 
 
 def _torch_exponential(
-    shape: Any, generator: Any, device: Any, *, like: Array = None
+    shape: Any, generator: Any, device: Any, name: str, *, like: Array = None
 ) -> Array:
     if not has_float64(device):
         words = _torch_words(shape, generator, device)
         return _exponential_of_words(*words, "float32")
+    if _is_drawn_by_numpy(shape, device):
+        from gumbel_tutorial.ziggurat import tensors  # since torch is there
+
+        dtype = getattr(sys.modules["torch"], _drawn_in(name))
+        return tensors.exponential(shape, generator, dtype)
     # -log1p(-u) is small where u is small, and there the 53 bits resolve best.
     draws = _torch_uniform64(shape, generator, device, like=like)
-    return draws.neg_().log1p_().neg_().clamp_min_(_MIDPOINT_OF_ZERO)
+    return draws.neg_().log1p_().neg_().clamp_min_(MIDPOINT_OF_ZERO)
+
+
+def _drawn_in(name: str) -> str:
+    """Return the dtype in which an exponential is drawn, so that it is rounded once."""
+    return "float32" if name == "float32" else "float64"
+
+
+def _is_drawn_by_numpy(shape: Any, device: Any) -> bool:
+    """Tell whether the noise of torch comes from NumPy: on the CPU, where nothing records what torch does.
+
+    A compiled graph takes the operation in; one that is exported or traced must run without this package,
+    and vmap has its own rules for what is random.
+    """
+    torch = sys.modules["torch"]
+    if device.type != "cpu":
+        return False
+    if torch.compiler.is_compiling():
+        return not torch.compiler.is_exporting()
+    return math.prod(shape) >= _FEW and not (
+        torch.jit.is_tracing()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._functorch.peek_interpreter_stack() is not None
+    )
 
 
 def _torch_uniform64(
@@ -358,7 +386,7 @@ def _exponential_of_words(high: Array, low: Array, name: str) -> Array:
     """Return -log(1 - U) for the 53-bit U of two words, both tails right in float32 too."""
     below_half, near = _distance_to_the_nearer_end(high, low, name)
     xp = namespace(near=near)
-    near = near.clip(_MIDPOINT_OF_ZERO)
+    near = near.clip(MIDPOINT_OF_ZERO)
     return xp.where(below_half, -xp.log1p(-near), -xp.log(near))
 
 
@@ -389,7 +417,7 @@ def _wide(name: str) -> str:
 def _round_inside(draws: Array, name: str, *, below: float) -> Array:
     """Round draws to the nearest number of the dtype strictly between 0 and ``below``."""
     digits = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}[name]
-    smallest = 2.0**-24 if name == "float16" else _MIDPOINT_OF_ZERO
+    smallest = 2.0**-24 if name == "float16" else MIDPOINT_OF_ZERO
     return _cast(draws.clip(smallest, min(below - 2.0**-digits, below)), name)
 
 

@@ -1,0 +1,10 @@
+r"""Exponential noise for the CPU: NumPy's float64 ziggurat, also for torch, whose own takes four times as long.
+
+The float64 ziggurat resolves small values, which decide who wins an argmax; the float32 one returns exactly
+0 once in $2^{23}$ draws. So numbers are drawn in float64 and rounded.
+Source: Marsaglia and Tsang (2000), *The ziggurat method for generating random variables*.
+"""
+
+from gumbel_tutorial.ziggurat.draws import MIDPOINT_OF_ZERO, exponential
+
+__all__ = ["MIDPOINT_OF_ZERO", "exponential"]
