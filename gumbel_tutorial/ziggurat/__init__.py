@@ -1,4 +1,4 @@
-r"""Exponential noise for the CPU: NumPy's float64 ziggurat, also for torch, whose own takes four times as long.
+r"""Exponential noise for the CPU: NumPy's float64 ziggurat, for torch too, whose own takes four times longer.
 
 The float64 ziggurat resolves small values, which decide who wins an argmax; the float32 one returns exactly
 0 once in $2^{23}$ draws. So numbers are drawn in float64 and rounded.
