@@ -336,11 +336,12 @@ def _is_drawn_by_numpy(shape: Any, device: Any) -> bool:
         return False
     if torch.compiler.is_compiling():
         return not torch.compiler.is_exporting()
-    return math.prod(shape) >= _FEW and not (
+    watched = (
         torch.jit.is_tracing()
         or torch._C._len_torch_dispatch_stack() > 0
         or torch._C._functorch.peek_interpreter_stack() is not None
     )
+    return not watched and math.prod(shape) >= _FEW
 
 
 def _torch_uniform64(

@@ -9,7 +9,7 @@ from torch.overrides import handle_torch_function, has_torch_function_variadic
 from gumbel_tutorial import concrete
 from gumbel_tutorial.arrays import perturb
 from gumbel_tutorial.checks import check_logits
-from gumbel_tutorial.nn import plain
+from gumbel_tutorial.nn import plain, rows
 from gumbel_tutorial.nn.arguments import (
     checked_logits,
     checked_tau,
@@ -127,12 +127,16 @@ def _general(
 def _plain(
     logits: Any, tau: Any, hard: bool, dim: Any, noise: Any, generator: Any
 ) -> torch.Tensor | None:
-    """Return a sample by the short way, or None where that is not open."""
+    """Return a sample by one of the two short ways, or None where neither is open."""
     if noise is not None or not plain.is_plain(logits, tau, dim, generator):
         return None
     if generator is not None:
         refuse_rerun()
-    return plain.sample(logits, tau, hard, dim, generator)
+    if logits.numel() <= plain.MOST:
+        return plain.sample(logits, tau, hard, dim, generator)
+    if dim not in (-1, logits.ndim - 1):
+        return None
+    return rows.sample(logits, tau, hard, generator)
 
 
 def _relaxed(perturbed: torch.Tensor, tau: Any, hard: bool, dim: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-r"""The shortest way to a sample: few rows, in eager code, of a plain tensor on the CPU.
+r"""The shortest way to few samples, in eager code, of a plain tensor on the CPU.
 
 Small calls cost what their operations cost to start, some microseconds each. This way starts half as many as
 the general one, and gives the same numbers up to rounding, from the same noise. Its tricks are three: the
@@ -16,12 +16,13 @@ from torch.autograd import forward_ad
 from gumbel_tutorial.checks import reads_values
 from gumbel_tutorial.noise import plain_exponential
 
-# Above, what is done counts and not how often something is started, and the general way does less.
-_MOST = 2048
+# Above, what is done counts and not how often something is started.
+MOST = 2048
 _DTYPES = (torch.float32, torch.float64)
+_KINDS = (torch.Tensor, torch.nn.Parameter)
 # Scaled values below this are right to 64 * 2^-24 as they are; others, and rows of which a category is
 # excluded, are taken relative to the largest logit of their row.
-_NEAR = 64.0
+NEAR = 64.0
 # Beyond these a scaled logit might overflow, or lose its digits.
 _COLDEST, _HOTTEST = 2.0**-60, 2.0**60
 
@@ -39,17 +40,17 @@ def is_watched() -> bool:
 
 
 def is_plain(logits: Any, tau: Any, dim: Any, generator: Any) -> bool:
-    """Tell whether :func:`sample` may be asked, of arguments that may be anything."""
+    """Tell whether the arguments, which may be anything, are those of an ordinary call on the CPU."""
     # Types first: of a tensor's values nothing may be asked where it has none.
     return (
-        type(logits) is torch.Tensor
+        type(logits) in _KINDS
         and type(tau) in (float, int)
         and type(dim) is int
         and logits.is_cpu
         and logits.dtype in _DTYPES
         and logits.layout is torch.strided
         and not is_watched()
-        and 0 < logits.numel() <= _MOST
+        and logits.numel() > 0
         and -logits.ndim <= dim < logits.ndim
         and _COLDEST <= tau <= _HOTTEST
         and (
@@ -78,7 +79,7 @@ def _soft(
         value = scaled.detach().sub_(log_noise, alpha=1 / tau)
     else:
         scaled = value = torch.sub(logits, log_noise).mul_(factor)
-    near = _is_near(value, _NEAR)
+    near = is_near(value, NEAR)
     if not near:
         _shift(value, logits, log_noise, dim).mul_(factor)
     relaxed = _softmax(scaled, dim) if near and not graph else scaled.softmax(dim)
@@ -91,7 +92,7 @@ def _hard(
     """Return the corner of the largest perturbed logit, with the relaxed sample's derivative."""
     perturbed = torch.sub(logits, log_noise)
     value = perturbed.detach() if graph else perturbed
-    near = _is_near(value, _NEAR * tau)
+    near = is_near(value, NEAR * tau)
     if not (near or _is_sound(_shift(value, logits, log_noise, dim))):
         return None
     index = value.argmax(dim, True)
@@ -105,7 +106,7 @@ def _hard(
     return carrier
 
 
-def _is_near(values: torch.Tensor, bound: float) -> bool:
+def is_near(values: torch.Tensor, bound: float) -> bool:
     """Tell whether every number lies within the bound; NaN does not."""
     smallest, largest = torch.aminmax(values)
     return smallest.item() > -bound and largest.item() < bound

@@ -16,11 +16,15 @@ def exponential(
 ) -> np.ndarray:
     """Draw in float64, never 0, and round once to ``dtype``."""
     draws = np.empty(shape, dtype)
-    flat = draws.reshape(-1)
-    buffer = np.empty(min(_CHUNK, flat.size))
-    for start in range(0, flat.size, _CHUNK):
-        part = flat[start : start + _CHUNK]
+    fill(rng, draws.reshape(-1))
+    return draws
+
+
+def fill(rng: np.random.Generator, out: np.ndarray) -> None:
+    """Draw into a contiguous vector, the next numbers of those that :func:`exponential` draws."""
+    buffer = np.empty(min(_CHUNK, out.size))
+    for start in range(0, out.size, _CHUNK):
+        part = out[start : start + _CHUNK]
         wide = buffer[: part.size]
         rng.standard_exponential(out=wide)
         np.maximum(wide, MIDPOINT_OF_ZERO, out=part, casting="same_kind")
-    return draws

@@ -50,7 +50,8 @@ def _(seed: torch.Tensor, shape: Sequence[int], dtype: torch.dtype) -> torch.Ten
 def _seed(generator: torch.Generator | None) -> torch.Tensor:
     # A graph takes no generator in, not even None by name.
     options = {} if generator is None else {"generator": generator}
-    return torch.randint(2**_SEED_BITS, (2,), **options)  # type: ignore[call-overload]
+    # torch's default device is another's business.
+    return torch.randint(2**_SEED_BITS, (2,), device="cpu", **options)  # type: ignore[call-overload]
 
 
 def _stream_of(seed: torch.Tensor) -> np.random.Generator:
