@@ -14,6 +14,8 @@ from itertools import combinations
 from types import TracebackType
 from typing import Any, NoReturn
 
+import numpy as np
+
 from gumbel_tutorial.arrays import (
     Array,
     bits,
@@ -534,3 +536,24 @@ def check_torch_generator(generator: Any, device: Any) -> None:
     # A generator made for "cuda" names no index: it draws on the current device of that type.
     if own.type != device.type or own.index not in (None, device.index):
         refuse("generator", f"be on device {device}", f"one on {own}")
+
+
+def check_generator(generator: Any, array: Array) -> None:
+    """Require a generator of the library of ``array``, and of its device."""
+    kind = type(generator).__name__
+    if is_torch(array):
+        check_torch_generator(generator, array.device)
+    elif is_jax(array) and not is_key(generator):
+        refuse("generator", "be a key of jax.random", kind, TypeError)
+    elif not is_jax(array) and not isinstance(generator, np.random.Generator):
+        refuse("generator", "be a numpy.random.Generator", kind, TypeError)
+
+
+def is_key(generator: Any) -> bool:
+    """Tell whether ``generator`` is one key of ``jax.random``, of the typed or of the older kind."""
+    if not is_jax(generator):
+        return False
+    jax = sys.modules["jax"]
+    if jax.numpy.issubdtype(generator.dtype, jax.dtypes.prng_key):
+        return generator.ndim == 0
+    return generator.dtype == np.uint32 and generator.ndim == 1

@@ -29,7 +29,8 @@ from gumbel_tutorial.arrays import (
 from gumbel_tutorial.checks import (
     check_count,
     check_floating,
-    check_torch_generator,
+    check_generator,
+    is_key,
     is_torch_generator,
     refuse,
 )
@@ -146,7 +147,7 @@ def normal(
     sizes = _sizes(shape)
     if isinstance(generator, np.random.Generator):
         return _cast(np.asarray(generator.standard_normal(sizes)), name)
-    if _is_key(generator):
+    if is_key(generator):
         return _cast(
             sys.modules["jax"].random.normal(generator, sizes, _wide(name)), name
         )
@@ -190,17 +191,6 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     return namespace(array=array).asarray(draws)
 
 
-def check_generator(generator: Any, array: Array) -> None:
-    """Require a generator of the library of ``array``, and of its device."""
-    kind = type(generator).__name__
-    if is_torch(array):
-        check_torch_generator(generator, array.device)
-    elif is_jax(array) and not _is_key(generator):
-        refuse("generator", "be a key of jax.random", kind, TypeError)
-    elif not is_jax(array) and not isinstance(generator, np.random.Generator):
-        refuse("generator", "be a numpy.random.Generator", kind, TypeError)
-
-
 def logistic_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     """Draw standard logistic noise for ``array``; arguments and errors as :func:`gumbel_like`."""
     first, second = (gumbel_like(array, generator=each) for each in _twice(generator))
@@ -225,7 +215,7 @@ def plain_exponential(like: Array, generator: Any) -> Array:
 
 def _twice(generator: Any) -> tuple[Any, Any]:
     """Return what two independent draws take: the generator, which moves on, or two keys."""
-    if _is_key(generator):
+    if is_key(generator):
         first, second = sys.modules["jax"].random.split(generator)
         return first, second
     return generator, generator
@@ -244,7 +234,7 @@ def _dtype_name(dtype: Any, generator: Any) -> str:
         library, default = "torch", _name(sys.modules["torch"].get_default_dtype())
         wide = wide if has_float64(generator.device) else wide[1:]
         halves = ["bfloat16", "float16"]
-    elif _is_key(generator):
+    elif is_key(generator):
         wide = wide if sys.modules["jax"].config.jax_enable_x64 else wide[1:]
         library, default = "JAX", wide[0]
         halves = ["bfloat16", "float16"]
@@ -258,16 +248,6 @@ def _dtype_name(dtype: Any, generator: Any) -> str:
         requirement = f"be one of {', '.join(wide + halves)} in {library}"
         refuse("dtype", requirement, name, TypeError)
     return name
-
-
-def _is_key(generator: Any) -> bool:
-    """Tell whether ``generator`` is one key of ``jax.random``, of the typed or of the older kind."""
-    if not is_jax(generator):
-        return False
-    jax = sys.modules["jax"]
-    if jax.numpy.issubdtype(generator.dtype, jax.dtypes.prng_key):
-        return generator.ndim == 0
-    return generator.dtype == np.uint32 and generator.ndim == 1
 
 
 def _sizes(shape: Any) -> tuple[int, ...]:
@@ -287,7 +267,7 @@ def _uniform(shape: tuple[int, ...], generator: Any, name: str) -> Array:
     """Draw in float64, or from two words in float32 where there is no float64."""
     if isinstance(generator, np.random.Generator):
         return np.asarray(generator.random(shape))
-    if _is_key(generator):
+    if is_key(generator):
         return _uniform_of_words(*_jax_words(shape, generator), _wide(name))
     if has_float64(generator.device):
         return _torch_uniform64(shape, generator, generator.device)
@@ -299,7 +279,7 @@ def _exponential(shape: tuple[int, ...], generator: Any, name: str) -> Array:
     """Draw for a dtype: in float64 unless it is float32, from two words where there is no float64."""
     if isinstance(generator, np.random.Generator):
         return ziggurat(generator, shape, _drawn_in(name))
-    if _is_key(generator):
+    if is_key(generator):
         return _exponential_of_words(*_jax_words(shape, generator), _wide(name))
     return _torch_exponential(shape, generator, generator.device, name)
 

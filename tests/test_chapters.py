@@ -261,6 +261,8 @@ def public_functions():
 BEYOND_THE_BOOK = {
     "categorical.mode",
     "categorical.perplexity",
+    "categorical.sample",
+    "categorical.sampling_method",
     "gumbel.truncated_log_cdf",
     "noise.logistic_like",
     "noise.normal",

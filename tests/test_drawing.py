@@ -45,7 +45,8 @@ def test_draws_with_replacement_have_the_categorical_law(method, spread, library
     counts = np.bincount(np.asarray(draws), minlength=len(logits))
     probs = np.exp(logits) / np.exp(logits).sum()
     assert statistics.chi_square_p_value(counts, probs) > FAILURE_RATE
-    tilted = probs**1.05 / (probs**1.05).sum()
+    # The noncentral law of the statistic lets this twin pass once in 1e20 runs.
+    tilted = probs**1.1 / (probs**1.1).sum()
     assert statistics.chi_square_p_value(counts, tilted) < FAILURE_RATE
 
 

@@ -21,11 +21,12 @@ from gumbel_tutorial.categorical.alias import alias_sample, alias_table
 from gumbel_tutorial.categorical.inverse_cdf import inverse_cdf_sample
 from gumbel_tutorial.checks import (
     check_count,
+    check_generator,
     check_logits,
     check_open_categories,
     refuse,
 )
-from gumbel_tutorial.noise import check_generator, gumbel_like, uniform
+from gumbel_tutorial.noise import gumbel_like, uniform
 
 if TYPE_CHECKING:
     from gumbel_tutorial.noise import Generator
