@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gumbel_tutorial import ziggurat
 from gumbel_tutorial.arrays import (
     Array,
     bits,
@@ -35,7 +36,6 @@ from gumbel_tutorial.checks import (
     refuse,
 )
 from gumbel_tutorial.ziggurat import MIDPOINT_OF_ZERO
-from gumbel_tutorial.ziggurat import exponential as ziggurat
 
 if TYPE_CHECKING:
     import jax
@@ -110,7 +110,7 @@ def gumbel(
         [0.3858, -0.0194]
     """
     name = _dtype_name(dtype, generator)
-    return _gumbel(_exponential(_sizes(shape), generator, _wide(name)), name)
+    return _gumbel(_sizes(shape), generator, name)
 
 
 def logistic(
@@ -181,11 +181,8 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     if generator is not None or not is_torch(array):
         check_generator(generator, array)
     if is_torch(array):
-        draws = _torch_exponential(
-            array.shape, generator, array.device, name, like=array
-        )
-        return _gumbel(draws, name)
-    draws = _gumbel(_exponential(tuple(array.shape), generator, name), name)
+        return _torch_gumbel(array.shape, generator, array.device, name, like=array)
+    draws = _gumbel(tuple(array.shape), generator, name)
     if is_jax(array) or isinstance(array, (np.ndarray, np.generic)):
         return draws
     return namespace(array=array).asarray(draws)
@@ -278,7 +275,7 @@ def _uniform(shape: tuple[int, ...], generator: Any, name: str) -> Array:
 def _exponential(shape: tuple[int, ...], generator: Any, name: str) -> Array:
     """Draw for a dtype: in float64 unless it is float32, from two words where there is no float64."""
     if isinstance(generator, np.random.Generator):
-        return ziggurat(generator, shape, _drawn_in(name))
+        return ziggurat.exponential(generator, shape, _drawn_in(name))
     if is_key(generator):
         return _exponential_of_words(*_jax_words(shape, generator), _wide(name))
     return _torch_exponential(shape, generator, generator.device, name)
@@ -383,12 +380,27 @@ def _distance_to_the_nearer_end(
     return below_half, near
 
 
-def _gumbel(draws: Array, name: str) -> Array:
-    """Return -log of draws that nobody else holds, so that torch may work in place."""
-    wide = _cast(draws, _wide(name))
-    if is_torch(wide):
-        return _cast(wide.log_().neg_(), name)
-    return _cast(-namespace(draws=wide).log(wide), name)
+def _gumbel(shape: tuple[int, ...], generator: Any, name: str) -> Array:
+    """Draw in float32 at least, and round once more where the dtype is narrower."""
+    wide = _wide(name)
+    if isinstance(generator, np.random.Generator):
+        return _cast(ziggurat.gumbel(generator, shape, wide), name)
+    if is_key(generator):
+        draws = _exponential(shape, generator, wide)
+        return _cast(-namespace(draws=draws).log(draws), name)
+    return _cast(_torch_gumbel(shape, generator, generator.device, wide), name)
+
+
+def _torch_gumbel(
+    shape: Any, generator: Any, device: Any, name: str, *, like: Array = None
+) -> Array:
+    torch = sys.modules["torch"]
+    if not torch.compiler.is_compiling() and _is_drawn_by_numpy(shape, device):
+        from gumbel_tutorial.ziggurat import tensors
+
+        return tensors.gumbel(shape, generator, getattr(torch, name))
+    draws = _torch_exponential(shape, generator, device, name, like=like)
+    return _cast(draws, name).log_().neg_()
 
 
 def _wide(name: str) -> str:

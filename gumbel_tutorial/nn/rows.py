@@ -11,10 +11,10 @@ import torch
 
 from gumbel_tutorial.checks import reads_values
 from gumbel_tutorial.nn.plain import NEAR, is_near
-from gumbel_tutorial.ziggurat import fill, tensors
+from gumbel_tutorial.ziggurat import fill_log, tensors
 
-# So many numbers at once: the noise in float64 and in its dtype, and the sample.
-_CHUNK = 2**15
+# So many numbers at once: their noise and their sample stay in a core's cache.
+_CHUNK = 2**16
 # torch's own softmax is slow on the CPU where a row has fewer entries than a vector register.
 _SHORT = 16
 
@@ -91,8 +91,7 @@ def _perturb(
     out: torch.Tensor,
 ) -> bool:
     """Write perturbed logits into ``out``, up to a constant per row; tell whether they are sound."""
-    fill(stream, log_noise.view(-1).numpy())
-    log_noise.log_()
+    fill_log(stream, log_noise.view(-1).numpy())
     torch.sub(rows, log_noise, out=out)
     if is_near(out, NEAR * tau):
         return True

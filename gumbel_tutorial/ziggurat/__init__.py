@@ -5,6 +5,11 @@ The float64 ziggurat resolves small values, which decide who wins an argmax; the
 Source: Marsaglia and Tsang (2000), *The ziggurat method for generating random variables*.
 """
 
-from gumbel_tutorial.ziggurat.draws import MIDPOINT_OF_ZERO, exponential, fill
+from gumbel_tutorial.ziggurat.draws import (
+    MIDPOINT_OF_ZERO,
+    exponential,
+    fill_log,
+    gumbel,
+)
 
-__all__ = ["MIDPOINT_OF_ZERO", "exponential", "fill"]
+__all__ = ["MIDPOINT_OF_ZERO", "exponential", "fill_log", "gumbel"]

@@ -23,6 +23,14 @@ def exponential(
     return torch.ops.gumbel_tutorial.exponential(_seed(generator), shape, dtype)
 
 
+def gumbel(
+    shape: Sequence[int], generator: torch.Generator | None, dtype: torch.dtype
+) -> torch.Tensor:
+    """Return -log of what :func:`exponential` draws, in eager code."""
+    name = str(dtype).removeprefix("torch.")
+    return torch.from_numpy(draws.gumbel(stream(generator), tuple(shape), name))
+
+
 def stream(generator: torch.Generator | None) -> np.random.Generator:
     """Return the generator of NumPy that draws what :func:`exponential` draws, part by part."""
     return _stream_of(_seed(generator))
