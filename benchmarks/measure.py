@@ -16,6 +16,9 @@ RESULTS = (
     records.RECORDED if os.environ.get("RECORD") else Path(__file__).parent / "results"
 )
 
+# Every round that was measured, call by call, for the record.
+ROUNDS: list[dict[str, list[float]]] = []
+
 
 def interleave(
     calls: Mapping[str, Callable[[], Any]], *, rounds: int = 15
@@ -35,14 +38,19 @@ def interleave(
             start = time.process_time()
             calls[name]()
             times[name].append(time.process_time() - start)
+    ROUNDS.append(times)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
 def record(name: str, results: Any) -> Path:
-    """Write results, with the machine they were measured on, to ``NAME.json``."""
+    """Write results, with the machine they were measured on, to ``NAME.json``.
+
+    The seconds of every round go with them into ``results``; the chapters do without.
+    """
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(
-        json.dumps({"machine": machine.describe(), "results": results}, indent=1) + "\n"
-    )
+    content = {"machine": machine.describe(), "results": results}
+    if RESULTS != records.RECORDED:
+        content["rounds"] = ROUNDS
+    path.write_text(json.dumps(content, indent=1) + "\n")
     return path
