@@ -24,5 +24,5 @@ def rows() -> np.ndarray:
 
 
 def origin() -> dict[str, Any]:
-    """Return the model, its licence, the text and, of each row, what stood before and the tokens at the top."""
+    """Return the model, its licence, the text and, of each row, what stood before it and the top tokens."""
     return records.read("logits")
