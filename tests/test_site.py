@@ -1,60 +1,24 @@
 """The built site in a real browser: every page, desktop and phone, light and dark."""
 
 import json
-import os
 import re
 import runpy
-import shutil
 import subprocess
 import sys
 from doctest import DocTestParser
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import nbformat
 import pytest
+from helpers.site import BUILT, PAGES, ROOT, SITE, open_page, serious_findings
 from sphinx.errors import ConfigError
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "_config.yml"
-SITE = ROOT / "_build" / "html"
-NAMES = [
-    os.environ.get("CHROMIUM", ""),
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-]
-CHROMIUM = next(
-    (found for name in NAMES if name and (found := shutil.which(name))), None
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-]
-# Upstream findings of axe, of the theme and of docutils; anything else fails.
-ALLOWED = {
-    "label-content-name-mismatch",  # the theme's search button
-    "region",  # the theme's skip link
-    "aria-required-children",  # docutils' bibliography
-    "aria-deprecated-role",
-    "aria-allowed-role",
-    "scrollable-region-focusable",  # long formulas and code scroll; arrow keys reach them in Chromium
-}
-BUILT = sorted([*SITE.glob("*.html"), *SITE.glob("chapters/*.html")])
-PAGES = [
-    path.relative_to(SITE).as_posix()
-    for path in BUILT
-    if path.stem not in {"index", "search", "prf-prf"}
-]
 RING = {"light": "rgb(27, 94, 151)", "dark": "rgb(134, 185, 230)"}
 CHAPTER = "chapters/03_gumbel_max.html"
 PUBLIC = re.compile(r"https://[^\"]*(?:github\.|mybinder\.|colab\.)[^\"]*")
@@ -62,35 +26,6 @@ PUBLIC = re.compile(r"https://[^\"]*(?:github\.|mybinder\.|colab\.)[^\"]*")
 CITED = tuple(
     re.findall(r"https://[^\s{}]+", (ROOT / "references.bib").read_text("utf-8"))
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "make test installs chromium before these tests"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-def open_page(browser, page, theme="light", width=1366):
-    """Open a page and return it with what it complained of and whom it asked."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=theme
-    )
-    tab = context.new_page()
-    complaints, requests = [], []
-    tab.on(
-        "console", lambda m: complaints.append(m.text) if m.type == "error" else None
-    )
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-    tab.on("request", lambda request: requests.append(request.url))
-    tab.goto((SITE / page).as_uri())
-    tab.wait_for_load_state("networkidle")
-    return tab, complaints, requests
 
 
 def test_there_is_a_site_to_test():
@@ -128,17 +63,6 @@ def test_pages_are_self_contained_silent_accessible_and_fit(browser, page, theme
     assert complaints == []
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
     tab.context.close()
-
-
-def serious_findings(tab):
-    """Return what axe finds on a page, but for what the theme brings."""
-    tab.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
-    found = tab.evaluate("axe.run({preload: false}).then(result => result.violations)")
-    return {
-        rule["id"]: [node["html"][:200] for node in rule["nodes"][:3]]
-        for rule in found
-        if rule["id"] not in ALLOWED
-    }
 
 
 def framed_pictures(tab):
@@ -422,23 +346,6 @@ def test_the_index_leads_to_the_landing_page(browser):
     tab.wait_for_url("**/README.html")
     assert "Gumbel-Softmax" in tab.title()
     tab.context.close()
-
-
-@pytest.fixture
-def served():
-    """Serve the site on localhost and return its address."""
-    handler = partial(QuietHandler, directory=SITE)
-    with ThreadingHTTPServer(("localhost", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://localhost:{server.server_port}"
-        server.shutdown()
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """A file server that keeps its log to itself."""
-
-    def log_message(self, *_):
-        """Say nothing."""
 
 
 # What readers look for, and a section that answers it, among the first three results.
