@@ -254,6 +254,12 @@ def check_logits(logits: Array, name: str = "logits", *, axis: int = -1) -> Arra
     return largest
 
 
+def check_softmax(total: Array, logits: Array, name: str = "logits") -> None:
+    """Require what :func:`check_logits` does, by sums of the softmax: NaN where a row has a fault."""
+    if _any(total != total):
+        check_logits(logits, name)
+
+
 def _refuse_logits(logits: Array, name: str, axis: int) -> NoReturn:
     check_no_nan(logits, name)
     xp = namespace(**{name: logits})
@@ -409,6 +415,9 @@ def check_count(value: Any, name: str, least: int) -> int:
 def check_open_categories(number: int, name: str, logits: Array) -> None:
     """Require that every row of the logits has so many categories that are not excluded."""
     xp = namespace(logits=logits)
+    # Where nothing is excluded, as mostly, one pass is enough.
+    if number <= logits.shape[-1] and not _any(xp.min(logits) == -xp.inf):
+        return
     open_categories = xp.sum(xp.astype(logits > -xp.inf, xp.int32), axis=-1)
     row = first_true(open_categories < number)
     if row is not None:

@@ -15,7 +15,6 @@ import math
 from gumbel_tutorial import gumbel
 from gumbel_tutorial.arrays import (
     Array,
-    argmax,
     below_largest,
     cast,
     is_torch,
@@ -24,6 +23,7 @@ from gumbel_tutorial.arrays import (
     namespace,
     one_hot,
     perturb,
+    perturbed_argmax,
     quiet,
     sample_dtype,
     stop_gradient,
@@ -69,7 +69,7 @@ def argmax_sample(logits: Array, noise: Array) -> Array:
     """
     largest = check_logits(logits)
     check_noise(noise, logits)
-    return argmax(perturb(logits, noise, largest=largest))
+    return perturbed_argmax(logits, noise, largest)
 
 
 @quiet

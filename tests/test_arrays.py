@@ -177,3 +177,26 @@ def test_the_shifted_softmax_family_is_the_plain_one(to_array, rng):
                 rtol=1e-12,
                 atol=2.0**-51,
             )
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000, 40_000])
+def test_a_guided_search_is_the_search(size):
+    """Ties, numbers that are met exactly, and many ordered numbers in one cell."""
+    rng = np.random.default_rng(size)
+    steps = rng.random(size) ** 20 * (rng.random(size) < 0.7)
+    steps[-1] += 0.1
+    ordered = np.cumsum(steps) / np.cumsum(steps)[-1]
+    values = np.concatenate([[0.0], rng.random(60_000), ordered[ordered < 1]])
+    expected = np.searchsorted(ordered, values, side="right")
+    for convert in (np.asarray, torch.as_tensor):
+        found = arrays.guided_search(convert(ordered), convert(values))
+        np.testing.assert_array_equal(np.asarray(found), expected)
+
+
+def test_the_k_largest_are_found_and_stand_in_their_order():
+    values = np.random.default_rng(0).standard_normal((20, 50))
+    for k in (1, 7, 50):
+        expected = np.argsort(-values, axis=-1)[:, :k]
+        for convert in (np.asarray, torch.as_tensor):
+            found = arrays.top_k(convert(values), k)
+            np.testing.assert_array_equal(np.asarray(found), expected)

@@ -268,10 +268,10 @@ def test_the_largest_uniform_draws_the_last_open_category(to_array, batch):
         weights = np.random.default_rng(seed).random(7)
         weights[5:] = 0
         with np.errstate(divide="ignore"):
-            logits = np.log(weights)[None] if batch else np.log(weights)
+            logits = np.log([weights, weights] if batch else weights)
         uniform = np.full(1, 1 - 2.0**-53)
         index = categorical.inverse_cdf_sample(to_array(logits), to_array(uniform))
-        assert index.tolist() == [4]
+        assert set(index.tolist()) == {4}
 
 
 def test_perplexity_counts_equally_likely_categories(to_array, rng):

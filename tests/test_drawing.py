@@ -160,15 +160,25 @@ def upper_edges(logits, index):
     return np.where(index == len(logits) - 1, 1.0, high)
 
 
-@pytest.mark.parametrize("num_categories", [1, 2, 31, 1000, 50_257, 10**6])
+SIZES = [(k, n) for k in (1, 2, 31, 1000, 50_257, 10**6) for n in (8, 1200)]
+SIZES[-1] = pytest.param(*SIZES[-1], marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("num_categories", "number"), SIZES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_inverse_distribution_function_gives_each_category_its_probability(
-    num_categories, dtype
+    num_categories, dtype, number
 ):
-    """The numbers at which the category changes are found, and nothing is sampled."""
+    """The numbers at which the category changes are found, and nothing is sampled.
+
+    Few of them are looked for in two steps, many in one.
+    """
     rng = np.random.default_rng(5)
     logits = (3 * rng.standard_normal(num_categories)).astype(dtype)
-    index = np.unique(rng.integers(0, num_categories, 300))
+    # The last ones too, which stand in a block that may be shorter.
+    index = rng.integers(0, num_categories, number)
+    index[:4] = np.maximum(num_categories - np.array([1, 2, 20, 60]), 0)
+    index = np.unique(index)
     before = np.where(index == 0, 0.0, upper_edges(logits, np.maximum(index - 1, 0)))
     exact = np.exp(logits.astype(np.float64) - logits.max())
     exact = (exact / exact.sum())[index]

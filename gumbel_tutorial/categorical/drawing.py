@@ -1,41 +1,43 @@
 r"""Draws from the categorical law by the algorithm that suits their number."""
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gumbel_tutorial.arrays import (
     Array,
-    argmax,
     bits,
+    from_memory,
     is_jax,
+    memory,
     namespace,
-    perturb,
     quiet,
     range_like,
     take_along,
     to_index,
     to_widest,
-    top_k,
 )
 from gumbel_tutorial.categorical.alias import alias_sample, alias_table
-from gumbel_tutorial.categorical.inverse_cdf import inverse_cdf_sample
+from gumbel_tutorial.categorical.inverse_cdf import search
+from gumbel_tutorial.categorical.perturbed import FEW, largest, largest_k, stream_for
 from gumbel_tutorial.checks import (
+    check_category_axis,
     check_count,
+    check_floating,
     check_generator,
-    check_logits,
     check_open_categories,
     refuse,
 )
-from gumbel_tutorial.noise import gumbel_like, uniform
+from gumbel_tutorial.noise import uniform
+from gumbel_tutorial.ziggurat import MIDPOINT_OF_ZERO
 
 if TYPE_CHECKING:
     from gumbel_tutorial.noise import Generator
 
-# Where one way overtakes another, in categories and draws: benchmarks/sampling.py.
+# Where one way overtakes another, in categories: benchmarks/sampling.py.
 _FEW_CATEGORIES = 64
-_MANY_DRAWS_PER_CATEGORY = 4
-_MANY_CATEGORIES = 10_000
-_FEW_DRAWS = 16
 
 
 def sample(
@@ -52,7 +54,7 @@ def sample(
 
     * ``"gumbel-max"``: $\arg\max_i(\ell_i + G_i)$, K noises per draw;
     * ``"inverse-cdf"``: :func:`inverse_cdf_sample`, one softmax per row and one noise per draw;
-    * ``"alias"``: :func:`alias_sample` from one table, for one law only;
+    * ``"alias"``: :func:`alias_sample` from one table, for one law only: worth its making where it is kept;
 
     and without replacement, in the order in which categories are drawn, by
 
@@ -88,89 +90,105 @@ def sample(
         >>> sample(np.zeros((2, 3)), generator=rng, num_samples=3, replacement=False).sum(-1).tolist()
         [3, 3]
     """
-    check_logits(logits)
+    check_floating(logits, "logits")
+    check_category_axis(logits, "logits")
+    check_generator(generator, logits)
     num_samples = check_count(num_samples, "num_samples", 1)
     if not replacement:
         check_open_categories(num_samples, "num_samples", logits)
-    ways = _WITH_REPLACEMENT if replacement else _WITHOUT_REPLACEMENT
+    way = _WAYS[_checked_method(logits, num_samples, replacement, method)]
+    rows = namespace(logits=logits).reshape(logits, (-1, logits.shape[-1]))
+    found = way(rows, num_samples, generator)
+    return namespace(found=found).reshape(found, (*logits.shape[:-1], num_samples))
+
+
+def _checked_method(
+    logits: Array, num_samples: int, replacement: bool, method: str | None
+) -> str:
     if method is None:
         method = sampling_method(logits.shape, num_samples, replacement)
-        if is_jax(logits) and method == "distinct":
-            method = "top-k"
-    if method not in ways:
-        names = " or ".join(map(repr, ways))
+        return "top-k" if is_jax(logits) and method == "distinct" else method
+    names = _WITH_REPLACEMENT if replacement else _WITHOUT_REPLACEMENT
+    if method not in names:
         kind = "with" if replacement else "without"
-        refuse("method", f"be {names} {kind} replacement", repr(method))
-    return ways[method](logits, num_samples, generator)
+        requirement = f"be {' or '.join(map(repr, names))} {kind} replacement"
+        refuse("method", requirement, repr(method))
+    if method == "alias" and logits.ndim != 1:
+        refuse("logits", "have one axis", f"shape {tuple(logits.shape)}")
+    if method == "distinct" and is_jax(logits):
+        requirement = "be 'top-k' for JAX, whose shapes may not depend on what is drawn"
+        refuse("method", requirement, "'distinct'")
+    return method
 
 
 def sampling_method(
     shape: tuple[int, ...], num_samples: int = 1, replacement: bool = True
 ) -> str:
-    """Return the name of the way that :func:`sample` chooses for logits of a shape.
+    r"""Return the name of the way that :func:`sample` chooses for logits of a shape.
+
+    Gumbel-Max for up to 64 categories and few draws, and else the inverse distribution function; without
+    replacement distinct draws as long as the blocks that k of them read are a small part of a row,
+    $k\sqrt K < K/2$. A table is never made for one call: by the time it is, the draws are done.
 
     Examples:
-        >>> sampling_method((64, 10)), sampling_method((64, 50_257)), sampling_method((1000,), 10_000)
-        ('gumbel-max', 'inverse-cdf', 'alias')
+        >>> sampling_method((64, 10)), sampling_method((64, 50_257)), sampling_method((10,), 10_000)
+        ('gumbel-max', 'inverse-cdf', 'inverse-cdf')
         >>> sampling_method((64, 50_257), 10, replacement=False)
         'distinct'
     """
-    *batch, num_categories = shape
+    num_categories = shape[-1]
     if not replacement:
-        few = num_samples <= _FEW_DRAWS
-        return "distinct" if few and num_categories >= _MANY_CATEGORIES else "top-k"
-    if not batch and num_samples >= _MANY_DRAWS_PER_CATEGORY * num_categories:
-        return "alias"
-    return "gumbel-max" if num_categories <= _FEW_CATEGORIES else "inverse-cdf"
+        return "distinct" if 4 * num_samples**2 < num_categories else "top-k"
+    few = num_categories <= _FEW_CATEGORIES and num_samples <= num_categories
+    return "gumbel-max" if few else "inverse-cdf"
 
 
 @quiet
-def _largest_of_each(logits: Array, num_samples: int, generator: Any) -> Array:
-    xp = namespace(logits=logits)
-    *batch, num_categories = logits.shape
-    repeated = xp.broadcast_to(
-        logits[..., None, :], (*batch, num_samples, num_categories)
-    )
-    return argmax(perturb(repeated, gumbel_like(repeated, generator=generator)))
+def _by_inverse_cdf(rows: Array, num_samples: int, generator: Any) -> Array:
+    return search(rows, _uniform((rows.shape[0], num_samples), rows, generator))
+
+
+def _by_table(rows: Array, num_samples: int, generator: Any) -> Array:
+    numbers = _uniform((1, num_samples), rows, generator)
+    return alias_sample(alias_table(rows[0, ...]), numbers)
 
 
 @quiet
-def _by_inverse_cdf(logits: Array, num_samples: int, generator: Any) -> Array:
-    shape = (num_samples, *logits.shape[:-1])
-    numbers = _uniform_like(logits, shape, generator)
-    return namespace(logits=logits).moveaxis(inverse_cdf_sample(logits, numbers), 0, -1)
+def _distinct(rows: Array, num_samples: int, generator: Any) -> Array:
+    xp = namespace(rows=rows)
+    draws = _by_inverse_cdf(rows, num_samples + 4, generator)
+    found, number = _first_distinct(xp, draws, num_samples)
+    short = number < num_samples
+    if bool(xp.any(short)):
+        # What is drawn stays: a row that were drawn anew would favour draws that seldom repeat.
+        left, drawn = rows[short], draws[short]
+        drawn = xp.concat(
+            [drawn, _by_inverse_cdf(left, 4 * num_samples + 16, generator)], axis=1
+        )
+        found[short] = _completed(xp, left, drawn, num_samples, generator)
+    return found
 
 
-def _by_table(logits: Array, num_samples: int, generator: Any) -> Array:
-    numbers = _uniform_like(logits, (num_samples,), generator)
-    return alias_sample(alias_table(logits), numbers)
+def _completed(
+    xp: Any, rows: Array, draws: Array, num_samples: int, generator: Any
+) -> Array:
+    """Return distinct draws, with those of largest perturbed logits after them where they are too few."""
+    found, number = _first_distinct(xp, draws, num_samples)
+    short = number < num_samples
+    if bool(xp.any(short)):
+        left = _without(xp, rows[short], draws[short])
+        more = largest_k(left, num_samples, generator)
+        found[short] = _joined(xp, found[short], more, number[short])
+    return found
 
 
-@quiet
-def _largest(logits: Array, num_samples: int, generator: Any) -> Array:
-    noise = gumbel_like(logits, generator=generator)
-    return top_k(perturb(logits, noise), num_samples)
-
-
-@quiet
-def _distinct(logits: Array, num_samples: int, generator: Any) -> Array:
-    if is_jax(logits):
-        requirement = "be 'top-k' for JAX, whose shapes may not depend on what is drawn"
-        refuse("method", requirement, "'distinct'")
-    xp = namespace(logits=logits)
-    rows = xp.reshape(logits, (-1, logits.shape[-1]))
-    draws = _by_inverse_cdf(rows, 2 * num_samples + 8, generator)
+def _first_distinct(xp: Any, draws: Array, num_samples: int) -> tuple[Array, Array]:
+    """Return the first distinct draws of each row, and how many of the entries are such."""
     fresh = _is_first(xp, draws)
     place = range_like(draws.shape[-1], draws)
     order = xp.argsort(xp.where(fresh, place, place + draws.shape[-1]), axis=-1)
     found = take_along(draws, order[..., :num_samples])
-    number = xp.sum(to_index(fresh), axis=-1)
-    short = number < num_samples
-    if bool(xp.any(short)):
-        left = _without(xp, rows[short], draws[short])
-        more = _largest(left, num_samples, generator)
-        found[short] = _joined(xp, found[short], more, number[short])
-    return xp.reshape(found, (*logits.shape[:-1], num_samples))
+    return found, xp.sum(to_index(fresh), axis=-1)
 
 
 def _is_first(xp: Any, draws: Array) -> Array:
@@ -197,18 +215,23 @@ def _joined(xp: Any, first: Array, second: Array, number: Array) -> Array:
     return xp.where(after < 0, first, rest)
 
 
-def _uniform_like(logits: Array, shape: tuple[int, ...], generator: Any) -> Array:
+def _uniform(shape: tuple[int, ...], rows: Array, generator: Any) -> Array:
     """Draw uniform numbers in the widest dtype, on whose grid a small probability has its place."""
-    check_generator(generator, logits)
-    dtype = f"float{bits(to_widest(logits[..., :1]))}"
+    if memory(rows) is not None and prod(shape) >= FEW:
+        numbers = stream_for(rows, generator).random(shape)
+        return from_memory(np.maximum(numbers, MIDPOINT_OF_ZERO, out=numbers), rows)
+    dtype = f"float{bits(to_widest(rows[:0, ...]))}"
     numbers = uniform(shape, generator=generator, dtype=dtype)
-    return namespace(logits=logits).asarray(numbers)
+    return namespace(rows=rows).asarray(numbers)
 
 
 _Way = Callable[[Array, int, Any], Array]
-_WITH_REPLACEMENT: dict[str, _Way] = {
-    "gumbel-max": _largest_of_each,
+_WITH_REPLACEMENT = ("gumbel-max", "inverse-cdf", "alias")
+_WITHOUT_REPLACEMENT = ("top-k", "distinct")
+_WAYS: dict[str, _Way] = {
+    "gumbel-max": largest,
     "inverse-cdf": _by_inverse_cdf,
     "alias": _by_table,
+    "top-k": largest_k,
+    "distinct": _distinct,
 }
-_WITHOUT_REPLACEMENT: dict[str, _Way] = {"top-k": _largest, "distinct": _distinct}
