@@ -1,0 +1,255 @@
+"""The moving figures in a real browser: state, keys, touch, colours, and the picture behind them."""
+
+import re
+
+import pytest
+from helpers.site import SITE, open_page
+
+pytestmark = pytest.mark.browser
+
+# Every figure, the page and the static picture whose place it takes there.
+PLACES = {
+    "triangle": ("chapters/04_softmax_relaxation.html", "fig-samples"),
+}
+places = pytest.mark.parametrize("name", PLACES)
+
+
+@pytest.fixture(scope="module")
+def tab(browser):
+    """Return a tab that all tests of this file use."""
+    tab, complaints, _ = open_page(browser, "README.html")
+    yield tab
+    assert complaints == []
+    tab.context.close()
+
+
+@pytest.fixture
+def opened(tab):
+    """Return a function that shows a figure as it is when its page opens."""
+    tab.emulate_media(media="screen", color_scheme="light")
+    tab.set_viewport_size({"width": 1366, "height": 900})
+
+    def show(name):
+        page, place = PLACES[name]
+        tab.goto((SITE / page).as_uri())
+        figure = tab.locator(f"#{place} .moving-figure")
+        figure.scroll_into_view_if_needed()
+        settle(figure)
+        return figure
+
+    return show
+
+
+def settle(figure):
+    """Wait until nothing moves, and what is drawn and said is the state."""
+    figure.evaluate(
+        """element => new Promise(done => {
+            const figure = element.figure;
+            const look = () => figure.stale || figure.move || figure.silent ? setTimeout(look, 20) : done();
+            requestAnimationFrame(() => setTimeout(look, 20));
+        })"""
+    )
+
+
+def said(figure):
+    settle(figure)
+    return figure.get_by_role("status").inner_text()
+
+
+def inked(figure):
+    """Return the colours of the picture, and how many of its pixels have each; the rarest left out."""
+    settle(figure)
+    return figure.evaluate(
+        """element => {
+            const {width, height} = element.figure.canvas;
+            const {data} = element.figure.canvas.getContext('2d').getImageData(0, 0, width, height);
+            const counts = {};
+            for (let i = 0; i < data.length; i += 4) {
+                if (data[i + 3] < 255) continue;
+                const colour = `rgb(${data[i]}, ${data[i + 1]}, ${data[i + 2]})`;
+                counts[colour] = (counts[colour] ?? 0) + 1;
+            }
+            return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 20));
+        }"""
+    )
+
+
+def categories(figure):
+    return figure.evaluate(
+        """element => [1, 2, 3].map(number => {
+            const probe = element.appendChild(document.createElement('i'));
+            probe.style.color = getComputedStyle(element).getPropertyValue(`--figure-${number}`);
+            const {color} = getComputedStyle(probe);
+            probe.remove();
+            return color;
+        })"""
+    )
+
+
+@places
+def test_a_figure_takes_the_place_of_its_picture(opened, name):
+    figure = opened(name)
+    holder = figure.locator("xpath=..")
+    assert not holder.locator("img").is_visible()
+    assert len(inked(figure)) >= 4
+    assert said(figure)
+    caption = holder.locator("figcaption")
+    assert re.match(r"Fig\. \d\.\d+ \w", caption.inner_text())
+    assert not caption.locator(".still-caption").is_visible()
+
+
+@places
+def test_without_javascript_the_picture_stays(browser, name):
+    page, place = PLACES[name]
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((SITE / page).as_uri())
+    assert tab.locator(f"#{place} img").is_visible()
+    assert tab.locator(f"#{place} .caption-text").is_visible()
+    assert tab.locator(".moving-figure").count() == 0
+    context.close()
+
+
+@places
+def test_in_print_the_picture_stays(opened, name):
+    figure = opened(name)
+    holder = figure.locator("xpath=..")
+    figure.page.emulate_media(media="print")
+    assert holder.locator("img").is_visible()
+    assert holder.locator(".still-caption").is_visible()
+    assert not figure.is_visible()
+    assert not holder.locator(".moving-caption").is_visible()
+
+
+@places
+def test_it_follows_the_theme(opened, name):
+    figure = opened(name)
+    for theme in ("light", "dark"):
+        figure.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert set(categories(figure)) <= set(inked(figure)), theme
+
+
+@places
+def test_every_control_has_a_name_and_a_role(opened, name):
+    tree = opened(name).aria_snapshot()
+    assert re.search(r"^- group \"[A-Z].+\"", tree), tree
+    controls = re.findall(r"- (slider|radio|button|checkbox|combobox|img)\b(.*)", tree)
+    assert len(controls) >= 3
+    assert all(re.match(r" \"..", rest) for _, rest in controls), tree
+
+
+@places
+def test_it_fits_its_column_and_a_finger(opened, name):
+    figure = opened(name)
+    page = figure.page
+    for width in (1366, 768, 375, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        room = figure.bounding_box()["width"]
+        for control in figure.locator("canvas, input, button, fieldset, table").all():
+            assert control.bounding_box()["width"] <= room
+        for control in figure.locator(
+            "button, label:has(input), input[type=range]"
+        ).all():
+            assert control.bounding_box()["height"] >= 24
+
+
+@places
+def test_it_rests_while_it_is_off_the_screen(opened, name):
+    figure = opened(name)
+    figure.page.evaluate("scrollTo(0, 0)")
+    figure.page.wait_for_function(
+        "element => !element.figure.onScreen", arg=figure.element_handle()
+    )
+    figure.evaluate(
+        """element => {
+            element.figure.painted = 0;
+            const paint = element.figure.paint.bind(element.figure);
+            element.figure.paint = () => { element.figure.painted += 1; paint(); };
+            element.figure.animate(() => true);
+        }"""
+    )
+    figure.page.wait_for_timeout(200)
+    assert figure.evaluate("element => element.figure.painted") == 0
+    figure.scroll_into_view_if_needed()
+    figure.page.wait_for_function(
+        "element => element.figure.painted > 3", arg=figure.element_handle()
+    )
+
+
+def gap(sentence):
+    return float(re.search(r"([\d.]+) apart", sentence)[1])
+
+
+def test_cooling_brings_the_mean_to_the_law_by_key(opened):
+    figure = opened("triangle")
+    slider = figure.get_by_role("slider", name="temperature")
+    before = said(figure)
+    assert before.startswith("At temperature 1.00 ")
+    slider.press("ArrowLeft")
+    assert said(figure).startswith("At temperature 0.95 ")
+    slider.press("Home")
+    assert said(figure).startswith("At temperature 0.05 ")
+    assert slider.get_attribute("aria-valuetext") == "0.05"
+    assert gap(said(figure)) < 0.001 < gap(before)
+    slider.press("End")
+    assert said(figure).startswith("At temperature 10.00 ")
+    assert gap(before) < gap(said(figure))
+
+
+def test_the_law_is_moved_by_key_by_mouse_and_by_touch(opened):
+    figure = opened("triangle")
+    handle = figure.get_by_role("button", name="π = (0.60, 0.30, 0.10)")
+    handle.press("ArrowUp")
+    first = said(figure)
+    assert "π is (0.60, 0.30, 0.10)" not in first
+    handle = figure.locator(".figure-handle")
+    assert re.search(r"\([^)]*\)", handle.get_attribute("aria-label"))[0] in first
+    handle.hover()
+    figure.page.mouse.down()
+    figure.page.mouse.move(0, 0)
+    figure.page.mouse.up()
+    # Far outside the triangle: the law stays where all of its entries are positive.
+    assert "π is (" in said(figure)
+    law = re.search(r"π is \(([^)]*)\)", said(figure))[1]
+    shares = [float(share) for share in law.split(", ")]
+    assert min(shares) >= 0.02
+    assert sum(shares) == pytest.approx(1, abs=0.011)
+
+
+def test_the_density_turns_over_at_the_centre(opened):
+    figure = opened("triangle")
+    figure.get_by_role("button", name="equal π").click()
+    figure.get_by_role("radio", name="density").check()
+    assert "The density at the centre is 2." in said(figure)
+    figure.get_by_role("slider", name="temperature").press("End")
+    assert "The density at the centre is 200." in said(figure)
+
+
+def test_a_sample_is_chosen_by_a_touch_and_by_key(browser):
+    page, place = PLACES["triangle"]
+    context = browser.new_context(
+        has_touch=True, viewport={"width": 375, "height": 800}
+    )
+    tab = context.new_page()
+    tab.goto((SITE / page).as_uri())
+    figure = tab.locator(f"#{place} .moving-figure")
+    figure.scroll_into_view_if_needed()
+    marked = [said(figure)]
+    figure.locator("canvas").tap(position={"x": 60, "y": 270})
+    marked.append(said(figure))
+    figure.get_by_role("button", name="another sample").press("Enter")
+    marked.append(said(figure))
+    assert len(set(marked)) == 3
+    context.close()
+
+
+def test_a_reader_who_wants_little_motion_sees_the_end_at_once(browser):
+    page, place = PLACES["triangle"]
+    context = browser.new_context(reduced_motion="reduce")
+    tab = context.new_page()
+    tab.goto((SITE / page).as_uri())
+    figure = tab.locator(f"#{place} .moving-figure")
+    figure.get_by_role("button", name="cool down").click()
+    assert figure.get_by_role("slider").get_attribute("aria-valuetext") == "0.05"
+    context.close()
