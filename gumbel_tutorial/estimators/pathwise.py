@@ -4,14 +4,15 @@ from typing import Any
 
 import torch
 
-from gumbel_tutorial import concrete, noise
-from gumbel_tutorial.checks import check_broadcasts_to, check_positive
+from gumbel_tutorial import concrete, nn, noise
+from gumbel_tutorial.arrays import widen
+from gumbel_tutorial.checks import check_broadcasts_to, check_category_axis, check_positive
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     check_arguments,
     check_divisor,
+    check_tensor,
     draw,
-    draw_with_noise,
     evaluate,
     log_prob_each,
 )
@@ -157,10 +158,7 @@ def gumbel_softmax(
         >>> gumbel_softmax(lambda y: y.square().sum(-1), torch.zeros(3), generator=generator)
         tensor(0.4563)
     """
-    logits = check_arguments(logits, generator)
-    check_divisor(temperature, logits)
-    gumbels = noise.gumbel_like(logits, generator=generator)
-    return evaluate(f, concrete.soften(logits + gumbels, temperature))
+    return evaluate(f, _relaxed(logits, temperature, generator, hard=False))
 
 
 def straight_through_gumbel_softmax(
@@ -189,10 +187,22 @@ def straight_through_gumbel_softmax(
         >>> straight_through_gumbel_softmax(lambda z: z.max(-1).values, torch.zeros(3)).item()
         1.0
     """
-    logits = check_arguments(logits, generator)
+    return evaluate(f, _relaxed(logits, temperature, generator, hard=True))
+
+
+def _relaxed(
+    logits: torch.Tensor,
+    temperature: Any,
+    generator: torch.Generator | None,
+    *,
+    hard: bool,
+) -> torch.Tensor:
+    """Return the relaxed sample in float32 at least, in hard form its corner."""
+    # What else can be wrong with the logits is refused by the call itself.
+    check_tensor(logits)
+    check_category_axis(logits, "logits")
     check_divisor(temperature, logits)
-    sample, gumbels = draw_with_noise(logits, generator)
-    return evaluate(f, carry(sample, concrete.soften(logits + gumbels, temperature)))
+    return nn.gumbel_softmax(widen(logits), temperature, hard, generator=generator)
 
 
 def decoupled_straight_through(

@@ -40,12 +40,17 @@ def check_arguments(
 
     No estimator depends on an offset of the logits, and noise added to a large one would lose its digits.
     """
-    if not isinstance(logits, torch.Tensor):
-        refuse("logits", "be a torch tensor", type(logits).__name__, TypeError)
+    check_tensor(logits)
     largest = check_logits(logits)
     if generator is not None:
         check_torch_generator(generator, logits.device)
     return below_largest(widen(logits), largest=widen(largest))
+
+
+def check_tensor(logits: Any) -> None:
+    """Require a torch tensor."""
+    if not isinstance(logits, torch.Tensor):
+        refuse("logits", "be a torch tensor", type(logits).__name__, TypeError)
 
 
 def check_divisor(

@@ -122,8 +122,8 @@ class Trainer:
         self.objective: nn.Module = _Objective(model, self.estimators, weight)
         if self.processes.count > 1:
             self.objective = DistributedDataParallel(self.objective)
-        parameters = [*model.parameters(), *estimators.parameters()]
-        self.optimizer = torch.optim.Adam(parameters, fused=True)
+        self.parameters = [*model.parameters(), *estimators.parameters()]
+        self.optimizer = torch.optim.Adam(self.parameters, fused=True)
         #: How many steps have been taken.
         self.steps_taken = 0
         self.order = Order(count, recipe.batch_size, recipe.seed)
@@ -157,7 +157,8 @@ class Trainer:
             raise FloatingPointError(f"{error} at {where}") from None
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
         losses.mean().backward()
         self.optimizer.step()
         self.steps_taken += 1
