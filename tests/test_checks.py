@@ -212,6 +212,17 @@ def test_values_are_not_read_where_there_are_none():
         torch.func.grad(row_of)(bad)
 
 
+def test_extremes_are_read_where_there_are_any():
+    values = torch.tensor([[3.0, -2.0], [0.5, torch.inf]])
+    assert checks.extremes(values) == (-2.0, torch.inf)
+    values[0, 0] = torch.nan
+    assert all(number != number for number in checks.extremes(values))
+    assert checks.extremes(values[:0]) is None
+    assert checks.extremes(values.to("meta")) is None
+    with checks.check_values(False):
+        assert checks.extremes(values) is None
+
+
 def test_check_logits_returns_the_maxima_that_it_read(to_array):
     logits = to_array([[0.0, 3.0], [-INF, -2.0]])
     assert checks.check_logits(logits).tolist() == [[3.0], [-2.0]]

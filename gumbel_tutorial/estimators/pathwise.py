@@ -6,7 +6,11 @@ import torch
 
 from gumbel_tutorial import concrete, nn, noise
 from gumbel_tutorial.arrays import widen
-from gumbel_tutorial.checks import check_broadcasts_to, check_category_axis, check_positive
+from gumbel_tutorial.checks import (
+    check_broadcasts_to,
+    check_category_axis,
+    check_positive,
+)
 from gumbel_tutorial.estimators.protocol import (
     Losses,
     check_arguments,

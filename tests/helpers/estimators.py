@@ -45,7 +45,7 @@ def hold_noise(monkeypatch):
 
 
 def give_noise(monkeypatch, gumbel_like):
-    """Let every draw of Gumbel noise be that of a function, also where samples have a short way of their own."""
+    """Let every draw of Gumbel noise be that of a function, also where samples have a short way."""
     monkeypatch.setattr(noise, "gumbel_like", gumbel_like)
     monkeypatch.setattr(arguments, "gumbel_like", gumbel_like)
     monkeypatch.setattr(plain, "is_plain", lambda *_: False)

@@ -27,7 +27,6 @@ from gumbel_tutorial.checks import (
 from gumbel_tutorial.nn.plain import is_watched
 from gumbel_tutorial.vae.data.images import check_pixels
 
-
 # The exponential of what lies below is 0 in every dtype.
 _NEVER = -1e4
 
@@ -67,9 +66,9 @@ def divergence(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> torch
 
 
 class _FromUniform(torch.autograd.Function):
-    r"""The divergence from the uniform prior, with $q_i\,(\log q_i - \log p_i - \mathrm{KL}_n)$ for its derivative.
+    r"""The divergence from the uniform prior; its derivative is $q_i\,(\log q_i - \log p_i - \mathrm{KL}_n)$.
 
-    A third of the time of the operations one by one, and of what they keep for the backward pass.
+    One node of the graph, and three operations in its backward pass, where the formula would make twenty.
     """
 
     @staticmethod
@@ -88,7 +87,10 @@ class _FromUniform(torch.autograd.Function):
         if torch.is_grad_enabled():
             # A second derivative is asked for: the first as a function of the logits.
             log_q = log_softmax(logits)
-            probs, ratio = log_q.exp(), (log_q + math.log(logits.shape[-1])).clamp(min=_NEVER)
+            probs, ratio = (
+                log_q.exp(),
+                (log_q + math.log(logits.shape[-1])).clamp(min=_NEVER),
+            )
             each = (probs * ratio).sum(-1, keepdim=True)
         return (ratio - each) * probs * slope[..., None, None]
 

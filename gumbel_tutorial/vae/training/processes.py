@@ -64,10 +64,11 @@ class Processes:
         """Return the seed of this process's own noise; that of the first is the run's."""
         return seed + self.rank * _BETWEEN_RANKS
 
-    def mean(self, losses: torch.Tensor) -> float:
-        """Return the mean loss over all processes."""
-        mean = losses.detach().mean()
+    def mean(self, own: torch.Tensor) -> float:
+        """Return the mean over all processes of a number of each, a tensor without axes."""
+        mean = own.detach()
         if self.count > 1:
+            mean = mean.clone()
             torch.distributed.all_reduce(mean)
             mean /= self.count
         return mean.item()

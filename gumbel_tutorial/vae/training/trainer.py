@@ -21,6 +21,7 @@ from gumbel_tutorial.vae.data.binarisation import dynamic
 from gumbel_tutorial.vae.data.images import Images, check_labels
 from gumbel_tutorial.vae.data.sources import as_images
 from gumbel_tutorial.vae.models.base import LatentModel, check_model
+from gumbel_tutorial.vae.training import adam
 from gumbel_tutorial.vae.training.batches import Order
 from gumbel_tutorial.vae.training.device import device_of, on_device
 from gumbel_tutorial.vae.training.processes import ALONE, Processes
@@ -122,8 +123,8 @@ class Trainer:
         self.objective: nn.Module = _Objective(model, self.estimators, weight)
         if self.processes.count > 1:
             self.objective = DistributedDataParallel(self.objective)
-        self.parameters = [*model.parameters(), *estimators.parameters()]
-        self.optimizer = torch.optim.Adam(self.parameters, fused=True)
+        parameters = [*model.parameters(), *estimators.parameters()]
+        self.optimizer = adam.fused_adam(parameters)
         #: How many steps have been taken.
         self.steps_taken = 0
         self.order = Order(count, recipe.batch_size, recipe.seed)
@@ -147,7 +148,8 @@ class Trainer:
                 losses = self.objective(
                     self._batch(rows), tau, self.generator, self.labelled_batch()
                 )
-            loss = self.processes.mean(losses)
+            mean = losses.mean()
+            loss = self.processes.mean(mean)
             if not math.isfinite(loss):
                 refuse("loss", "be finite", loss, FloatingPointError)
         except FloatingPointError as error:
@@ -155,12 +157,9 @@ class Trainer:
             number = self.steps_taken + 1
             where = f"step {number}, batch of {len(rows)} images {shown}, ..."
             raise FloatingPointError(f"{error} at {where}") from None
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        for parameter in self.parameters:
-            parameter.grad = None
-        losses.mean().backward()
-        self.optimizer.step()
+        adam.forget_gradients(self.optimizer)
+        mean.backward()
+        adam.step(self.optimizer, rate)
         self.steps_taken += 1
         return Progress(self.steps_taken, loss, tau, rate)
 

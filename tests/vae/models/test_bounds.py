@@ -75,6 +75,22 @@ def test_a_prior_of_its_own_enters_the_divergence(torch_generator):
     assert (vae.categorical_kl(prior, prior).abs() < 1e-6).all()
 
 
+def test_the_divergence_from_the_uniform_prior_has_the_derivatives_of_the_general_one(
+    torch_generator,
+):
+    logits = torch.randn(3, 2, 4, generator=torch_generator).double().requires_grad_()
+    assert torch.autograd.gradcheck(vae.categorical_kl, logits)
+    assert torch.autograd.gradgradcheck(vae.categorical_kl, logits)
+    uniform = torch.zeros(2, 4).double()
+    general = vae.categorical_kl(logits, uniform)
+    torch.testing.assert_close(vae.categorical_kl(logits), general)
+    (expected,) = torch.autograd.grad(general.sum(), logits)
+    (found,) = torch.autograd.grad(vae.categorical_kl(logits).sum(), logits)
+    torch.testing.assert_close(found, expected)
+    each = torch.func.vmap(torch.func.grad(vae.categorical_kl))(logits.detach())
+    torch.testing.assert_close(each, expected)
+
+
 @pytest.mark.parametrize("prior", [None, torch.tensor([[0.5, 0, -1], [0, 2, 0]])])
 def test_the_plug_in_is_the_divergence_in_the_mean_at_discrete_codes_alone(
     prior, torch_generator
