@@ -73,26 +73,28 @@ class _FromUniform(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits: torch.Tensor) -> torch.Tensor:
-        log_q = log_softmax(logits)
-        probs = log_q.exp()
-        # So far below, a category has probability 0 and no part, and 0 * -inf is not meant.
-        ratio = log_q.add_(math.log(logits.shape[-1])).clamp_(min=_NEVER)
-        each = (probs * ratio).sum(-1, keepdim=True)
-        ctx.save_for_backward(logits, probs, ratio, each)
-        return each.sum((-1, -2))
+        parts = _against_uniform(logits)
+        ctx.save_for_backward(logits, *parts)
+        return parts[-1].sum((-1, -2))
 
     @staticmethod
     def backward(ctx: Any, slope: torch.Tensor) -> torch.Tensor:
-        logits, probs, ratio, each = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            # A second derivative is asked for: the first as a function of the logits.
-            log_q = log_softmax(logits)
-            probs, ratio = (
-                log_q.exp(),
-                (log_q + math.log(logits.shape[-1])).clamp(min=_NEVER),
-            )
-            each = (probs * ratio).sum(-1, keepdim=True)
+        logits, *parts = ctx.saved_tensors
+        # Where a second derivative is asked for, the first has to be a function of the logits.
+        again = torch.is_grad_enabled()
+        probs, ratio, each = _against_uniform(logits) if again else parts
         return (ratio - each) * probs * slope[..., None, None]
+
+
+def _against_uniform(
+    logits: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return probabilities, their log-ratios to uniform ones, and the divergence of every variable."""
+    log_q = log_softmax(logits)
+    probs = log_q.exp()
+    # So far below, a category has probability 0 and no part, and 0 * -inf is not meant.
+    ratio = (log_q - _log_prior(logits, None)).clamp(min=_NEVER)
+    return probs, ratio, (probs * ratio).sum(-1, keepdim=True)
 
 
 def _check_laws(logits: torch.Tensor, prior_logits: torch.Tensor | None) -> None:
