@@ -40,12 +40,13 @@ quick: lint
 	@$(BIN)/python -m pytest --quiet --numprocesses 2 -m "not slow and not browser"
 
 # The environment: torch first and alone, since it is the one package whose build depends on the machine.
-$(STAMP): requirements.txt pyproject.toml tools/check_machine.sh
+$(STAMP): requirements.txt requirements-triton.txt pyproject.toml tools/check_machine.sh
 	@sh tools/check_machine.sh "$(PYTHON)"
 	@test -x $(BIN)/pip || "$(PYTHON)" -m venv --clear $(VENV)
 	@echo "Installing the pinned packages into $(VENV) (two minutes and more) ..."
 	@{ $(BIN)/pip install --quiet $(TORCH) && \
 	   $(BIN)/pip install --quiet --requirement requirements.txt && \
+	   $(BIN)/pip install --quiet --no-deps --requirement requirements-triton.txt && \
 	   $(BIN)/pip install --quiet --no-deps --editable .; } || \
 	 { echo "The packages could not be installed: is the network up? The same command goes on." >&2; exit 1; }
 	@touch $@

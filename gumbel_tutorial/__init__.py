@@ -32,6 +32,7 @@ _NEEDS: dict[str, tuple[str, list[str]]] = {
     "estimators": _TORCH,
     "gumbel": ("", []),
     "gumbel_max": ("", []),
+    "kernels": ("triton", ["torch", "triton"]),
     "laboratory": _TORCH,
     "nn": _TORCH,
     "noise": ("", []),

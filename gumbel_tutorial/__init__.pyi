@@ -9,6 +9,7 @@ from gumbel_tutorial import distributions as distributions
 from gumbel_tutorial import estimators as estimators
 from gumbel_tutorial import gumbel as gumbel
 from gumbel_tutorial import gumbel_max as gumbel_max
+from gumbel_tutorial import kernels as kernels
 from gumbel_tutorial import laboratory as laboratory
 from gumbel_tutorial import nn as nn
 from gumbel_tutorial import noise as noise
