@@ -1,4 +1,8 @@
-"""Make the repository, Colab and Binder links and the canonical URL from one setting, `repository.url`."""
+"""Make everything that needs an address from one setting, `repository.url`.
+
+That is the links to the repository, to Colab and to Binder, the canonical URL of every page and its card for
+those who share it, the sitemap, and the page for addresses that do not exist. Without it there is none of them.
+"""
 
 import re
 
@@ -12,15 +16,19 @@ LAUNCHERS = {
     "binderhub_url": "https://mybinder.org",
     "notebook_interface": "jupyterlab",
 }
+CARD = {"line_color": "#1b5e97", "image": "assets/triangle.png"}
+EXTENSIONS = ("sphinx_sitemap", "notfound.extension")
+ADDRESS_IN_HEAD = re.compile(r'<meta property="og:url"[^>]*>\s*')
 
 
-def add_public_links(_app, config) -> None:
+def add_public_links(app, config) -> None:
     """Point to the repository and to the pages that GitHub makes of it; to nothing while there is none."""
     options = config.html_theme_options
     address = options["repository_url"]
     if not address:
         # Jupyter Book launches notebooks of its own repository by default.
         options["launch_buttons"] = {}
+        config.ogp_social_cards = {"enable": False}
         return
     match = GITHUB.fullmatch(address)
     if not match:
@@ -33,9 +41,22 @@ def add_public_links(_app, config) -> None:
         launch_buttons=LAUNCHERS,
     )
     config.html_baseurl = match.expand(r"https://\g<owner>.github.io/\g<name>/")
+    config.ogp_site_url = config.html_baseurl
+    config.ogp_social_cards = CARD
+    config.notfound_urls_prefix = match.expand(r"/\g<name>/")
+    config.sitemap_url_scheme = "{link}"
+    for extension in EXTENSIONS:
+        app.setup_extension(extension)
+
+
+def drop_relative_address(app, _page, _template, context, _doctree) -> None:
+    """Take from the head what would be half an address."""
+    if not app.config.html_baseurl:
+        context["metatags"] = ADDRESS_IN_HEAD.sub("", context.get("metatags", ""))
 
 
 def setup(app) -> dict:
     """Register the step, before the theme reads its options."""
     app.connect("config-inited", add_public_links)
+    app.connect("html-page-context", drop_relative_address, priority=900)
     return {"parallel_read_safe": True}

@@ -28,9 +28,17 @@ def name_the_book_once(_app, _page, _template, context, _doctree) -> None:
         context["docstitle"] = ""
 
 
+def keep_the_download(app, page, _template, _context, _doctree) -> None:
+    """Keep the link to the source of a page of which git knows nothing, as in a copy without history."""
+    dates = getattr(app.env, "git_last_updated", {})
+    if dates.get(page, ()) is None:
+        dates[page] = (None, True)
+
+
 def setup(app) -> dict:
     """Register the page hooks, after the extensions whose additions they remove."""
     app.connect("html-page-context", drop_unused_scripts, priority=900)
     app.connect("html-page-context", drop_repeated_ids, priority=900)
     app.connect("html-page-context", name_the_book_once, priority=900)
+    app.connect("html-page-context", keep_the_download, priority=100)
     return {"parallel_read_safe": True}
