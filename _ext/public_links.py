@@ -1,7 +1,7 @@
 """Make everything that needs an address from one setting, `repository.url`.
 
-That is the links to the repository, to Colab and to Binder, the canonical URL of every page and its card for
-those who share it, the sitemap, and the page for addresses that do not exist. Without it there is none of them.
+That is the links to the repository, to Colab and to Binder, the canonical URL of every page and its card
+where it is shared, the sitemap, and the page for addresses that do not exist. Without it there is none.
 """
 
 import re

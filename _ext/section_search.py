@@ -1,12 +1,27 @@
-"""Let the search find sections: each goes into the index as a document of its own, beside its page.
+"""Let the search find sections, theorems, equations and figures: each is a document beside its page.
 
-The name of such a document is the page's name and the section's id, `page#id`; `assets/search.js` takes the
-two apart again where the results are listed.
+The name of such a document is the page's name and the id of the place, `page#id`; `assets/search.js` takes
+the two apart again where the results are listed.
 """
 
 from functools import partial
+from typing import NamedTuple
 
 from docutils import nodes
+
+
+class Kind(NamedTuple):
+    """What a place is called, and the counter that numbers it."""
+
+    word: str
+    counter: str
+
+
+PLACES = {
+    "theorem_node": Kind("Theorem", "theorem"),
+    "math_block": Kind("Equation", "displaymath"),
+    "figure": Kind("Figure", "figure"),
+}
 
 
 def is_section(node: nodes.Node) -> bool:
@@ -24,6 +39,51 @@ def own_text(section: nodes.section) -> nodes.section:
     return alone
 
 
+def number(env, name: str, kind: str, node: nodes.Element) -> str:
+    """Return the number of something that the book counts, or nothing."""
+    counted = env.toc_fignumbers.get(name, {}).get(kind, {})
+    found = [counted[key] for key in node["ids"] if key in counted]
+    return ".".join(map(str, found[0])) if found else ""
+
+
+def places(env, name: str, doctree: nodes.document):
+    """Yield what has a number, its heading and its words; of an equation the name of its label."""
+    for node in doctree.findall(nodes.Element):
+        kind, ids = PLACES.get(type(node).__name__), node.get("ids")
+        if not kind or not ids:
+            continue
+        heading = f"{kind.word} {number(env, name, kind.counter, node)}".strip()
+        if kind.word == "Equation":
+            label = ids[0].removeprefix("equation-eq-").replace("-", " ")
+            yield node, f"{heading} ({label})", []
+        elif kind.word == "Theorem":
+            name_of_it = node[0].astext().replace("$", "").replace("\\", "").strip()
+            yield node, f"{heading} {name_of_it}", node.children[1:]
+        else:
+            yield node, heading, node.children
+
+
+def index_places(
+    builder, indexer, name: str, filename: str, title: str, doctree
+) -> None:
+    """Feed theorems, equations and figures."""
+    for node, heading, content in list(places(builder.env, name, doctree)):
+        entry = nodes.section("", nodes.title("", heading), ids=node["ids"][:1])
+        entry += [child.deepcopy() for child in content]
+        document = doctree.copy()
+        document += entry
+        feed(indexer, name, filename, f"{title} > {heading}", document, node["ids"][0])
+
+
+def feed(indexer, name: str, filename: str, title: str, document, anchor: str) -> None:
+    """Feed one place of a page."""
+    part = f"{name}#{anchor}"
+    indexer.feed(part, filename, title, document)
+    # The page has them: a heading and an entry of the index are found once.
+    indexer._all_titles[part] = []
+    indexer._index_entries[part] = []
+
+
 def index_sections(indexer, name: str, filename: str, title: str, doctree) -> None:
     """Feed the sections below the page's own."""
     for section in doctree.findall(is_section):
@@ -32,11 +92,8 @@ def index_sections(indexer, name: str, filename: str, title: str, doctree) -> No
         document = doctree.copy()
         document += own_text(section)
         heading = section[0].astext()
-        part = f"{name}#{section['ids'][0]}"
-        indexer.feed(part, filename, f"{title} > {heading}", document)
-        # The page has them: a heading and an entry of the index are found once.
-        indexer._all_titles[part] = []
-        indexer._index_entries[part] = []
+        anchor = section["ids"][0]
+        feed(indexer, name, filename, f"{title} > {heading}", document, anchor)
 
 
 def index_page(builder, original, name: str, doctree, title: str) -> None:
@@ -45,6 +102,7 @@ def index_page(builder, original, name: str, doctree, title: str) -> None:
     if builder.indexer is not None and title:
         filename = builder.env.doc2path(name, base=False)
         index_sections(builder.indexer, name, filename, title, doctree)
+        index_places(builder, builder.indexer, name, filename, title, doctree)
 
 
 def prune(indexer, original, keep) -> None:

@@ -24,9 +24,24 @@ if (typeof Search !== "undefined") {
     return [page, title, anchor || (section ? `#${section}` : ""), ...rest];
   };
 
+  // Sphinx drops numbers from a query; whoever looks for "Theorem 4.5" or "(4.2)" means the one that bears it.
+  const NUMBERED = /^\s*(theorem|equation|figure|thm|eq|fig)?[a-z]*\.?\s*\(?(\d+\.\d+)\)?\s*$/i;
+  const byNumber = (query) => {
+    const [, kind = "", number] = query.match(NUMBERED) ?? [];
+    if (!number) return [];
+    const { docnames, titles, filenames } = Search._index;
+    const initial = kind.slice(0, 1).toUpperCase();
+    return titles
+      .map((title, at) => [docnames[at], title, "", null, 1000, filenames[at]])
+      .filter(([, title]) => {
+        const [word, found] = title.split(" > ").pop().split(" ");
+        return /^(Theorem|Equation|Figure)$/.test(word) && found === number && word.startsWith(initial);
+      });
+  };
+
   Search._performSearch = (query, terms, ...others) => {
     // Sphinx has the best last.
-    const results = everyResult(query, terms, ...others)
+    const results = [...everyResult(query, terms, ...others), ...byNumber(query)]
       .reverse()
       .map((result) => scored(split(result), terms))
       .sort((one, other) => other[4] - one[4]);

@@ -1,4 +1,4 @@
-"""The package page and README: their examples run as they stand, and every module has its place."""
+"""The pages with code: their examples run as they stand, every module has its place, the citation is one."""
 
 import re
 import shlex
@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from pybtex.database import parse_string
 
 import gumbel_tutorial
+from gumbel_tutorial.estimators import ESTIMATORS
 from gumbel_tutorial.vae.command import execute
 
 ROOT = Path(__file__).parent.parent
@@ -17,7 +20,8 @@ LISTED = re.findall(r"automodule:: (\S+)\n(?!   :no-members:)", PAGE)
 
 
 def examples():
-    for path in (ROOT / "README.md", ROOT / "chapters" / "api.md"):
+    for name in ("README.md", "index.md", "chapters/api.md"):
+        path = ROOT / name
         text = path.read_text(encoding="utf-8")
         for example in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S):
             line = text[: example.start()].count("\n") + 1
@@ -57,3 +61,22 @@ def modules():
 
 def test_every_module_has_one_place_on_the_package_page():
     assert sorted(LISTED) == sorted(set(modules()))
+
+
+def test_the_site_is_cited_as_the_repository_is():
+    text = (ROOT / "index.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```bibtex\n(.*?)^```", text, re.M | re.S)
+    (entry,) = parse_string(block, "bibtex").entries.values()
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert entry.type == cited["type"]
+    assert entry.fields["title"] == cited["title"]
+    assert entry.fields["version"] == cited["version"]
+    assert entry.fields["year"] == str(cited["date-released"])[:4]
+    (author,) = entry.persons["author"]
+    assert [str(author).strip("{}")] == [one["name"] for one in cited["authors"]]
+
+
+def test_the_landing_page_counts_the_estimators():
+    text = (ROOT / "index.md").read_text(encoding="utf-8")
+    assert "twenty gradient estimators" in text
+    assert len(ESTIMATORS.keys() - {"exact"}) == 20

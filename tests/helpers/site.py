@@ -35,7 +35,7 @@ BUILT = sorted([*SITE.glob("*.html"), *SITE.glob("chapters/*.html")])
 PAGES = [
     path.relative_to(SITE).as_posix()
     for path in BUILT
-    if path.stem not in {"index", "search", "prf-prf"}
+    if path.stem not in {"search", "prf-prf"}
 ]
 
 
