@@ -57,10 +57,13 @@ def open_page(browser, page, theme="light", width=1366):
     return tab, complaints, requests
 
 
-def serious_findings(tab):
-    """Return what axe finds on a page, but for what the theme brings."""
+def serious_findings(tab, part=":root"):
+    """Return what axe finds on a page or a part of it, but for what the theme brings."""
     tab.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
-    found = tab.evaluate("axe.run({preload: false}).then(result => result.violations)")
+    found = tab.evaluate(
+        "part => axe.run(part, {preload: false}).then(result => result.violations)",
+        part,
+    )
     return {
         rule["id"]: [node["html"][:200] for node in rule["nodes"][:3]]
         for rule in found
