@@ -32,6 +32,7 @@
 //   redraw()                draw soon, and say the new sentence when the figure has come to rest
 //   animate(move)           calls move(seconds since the call before) until it returns false; the sentence follows.
 //                           A reader who asked for little motion gets one call, move(Infinity): go to the end.
+//   stop()                  ends the animation where it is
 //   width, height           of the picture, in CSS pixels
 //
 // `pen`, in draw: ctx, width, height, colours {ink, muted, faint, ground, link, categories[6]}, and
@@ -213,6 +214,10 @@
       this.move = calm.matches ? undefined : move;
       if (calm.matches) move(Infinity);
       this.redraw();
+    }
+
+    stop() {
+      this.move = undefined;
     }
 
     slider({ label, low, high, step, value, text = String, change = () => {} }) {

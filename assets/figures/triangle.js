@@ -204,7 +204,7 @@
 
   function start(figure) {
     let probs = START;
-    let chosen = 0;
+    let chosen = 129; // two categories share it until it is cold: its way bends
     const logits = () => probs.map(Math.log);
     const frame = () => frameOf(figure.width);
     const points = () => NOISE.map((noise) => relax(logits(), noise, temperature()));
