@@ -10,6 +10,11 @@ pytestmark = pytest.mark.browser
 # Every figure, the page and the static picture whose place it takes there.
 PLACES = {
     "triangle": ("chapters/04_softmax_relaxation.html", "fig-samples"),
+    "race": ("chapters/03_gumbel_max.html", "fig-gumbel-max"),
+    "straight_through": (
+        "chapters/04_softmax_relaxation.html",
+        "fig-straight-through",
+    ),
 }
 places = pytest.mark.parametrize("name", PLACES)
 
@@ -253,3 +258,58 @@ def test_a_reader_who_wants_little_motion_sees_the_end_at_once(browser):
     figure.get_by_role("button", name="cool down").click()
     assert figure.get_by_role("slider").get_attribute("aria-valuetext") == "0.05"
     context.close()
+
+
+def numbers(text):
+    return [float(number) for number in re.findall(r"\d+\.\d+", text)]
+
+
+def test_the_race_counts_its_winners_and_its_pairs(opened):
+    figure = opened("race")
+    assert said(figure).startswith("Run 1: category ")
+    figure.get_by_role("button", name="run", exact=True).press("Enter")
+    # It says nothing new before somebody has won.
+    assert said(figure).startswith("Run 2: category ")
+    for run in (102, 202):
+        figure.get_by_role("button", name="100 runs").press("Space")
+        assert said(figure).startswith(f"Run {run}: category ")
+    assert gap(said(figure)) < 0.15
+    figure.get_by_role("radio", name="the first").press("ArrowRight")
+    assert figure.get_by_role("radio", name="the second").is_checked()
+    sentence = said(figure)
+    assert re.match(r"Run 1: category \d at \d\.\d\d, then \d at \d\.\d\d\.", sentence)
+    law = numbers(sentence.split("probabilities are")[1])[:-1]
+    assert law == [0.45, 0.15, 0.26, 0.04, 0.07, 0.03]
+
+
+def test_the_race_is_over_when_the_first_arrives(opened):
+    figure = opened("race")
+    figure.get_by_role("button", name="run", exact=True).click()
+    assert figure.evaluate("element => Boolean(element.figure.move)")
+    settle(figure)
+    assert not figure.evaluate("element => Boolean(element.figure.move)")
+
+
+def test_straight_through_reads_one_point_and_moves_another(opened):
+    figure = opened("straight_through")
+    losses = {}
+    for kind in ("soft", "hard", "detached"):
+        figure.get_by_role("radio", name=kind).check()
+        settle(figure)
+        draw, _, exact = (
+            row.inner_text().split("\t")[1:]
+            for row in figure.get_by_role("row").all()[1:]
+        )
+        losses[kind] = draw
+        assert exact == ["1.50", "−0.30", "0.15", "0.15"]
+    # Of a linear loss the slope is the same everywhere.
+    assert losses["hard"][1:] == losses["soft"][1:] != losses["detached"][1:]
+    assert losses["hard"][0] == losses["detached"][0] == "2.00" != losses["soft"][0]
+    assert losses["detached"][1:] == ["0.00"] * 3
+    assert "nothing comes back" in said(figure)
+    slider = figure.get_by_role("slider", name="temperature")
+    slider.press("Home")
+    assert slider.get_attribute("aria-valuetext") == "0.10"
+    before = said(figure)
+    figure.get_by_role("button", name="new noise").press("Enter")
+    assert said(figure) != before

@@ -314,7 +314,9 @@
   // The static picture stays on the page, for print; so does its caption.
   function takePlace(element, definition) {
     const holder = document.getElementById(element.dataset.replaces) ?? element;
-    const picture = holder.querySelector("img");
+    // A picture of a given width is a link to itself.
+    const image = holder.querySelector("img");
+    const picture = image?.closest("a") ?? image;
     const figure = new Figure(definition);
     (picture ?? element).before(figure.root);
     holder.classList.add("is-moving");
