@@ -272,10 +272,13 @@
     handle({ name, place, drag, step }) {
       const handle = make("button", { type: "button", className: "figure-handle" });
       this.stage.append(handle);
+      const call = () => handle.setAttribute("aria-label", plain(name()));
+      // It has a name also while it has no place, since nothing is drawn off the screen.
+      call();
       this.handles.push(() => {
         const [x, y] = place();
         handle.style.transform = `translate(${x}px, ${y}px)`;
-        handle.setAttribute("aria-label", plain(name()));
+        call();
       });
       const moved = (event) => {
         if (!handle.hasPointerCapture(event.pointerId)) return;
