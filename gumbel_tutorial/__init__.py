@@ -30,6 +30,7 @@ _NEEDS: dict[str, tuple[str, list[str]]] = {
     "concrete": ("", []),
     "distributions": _TORCH,
     "estimators": _TORCH,
+    "fused": ("", []),
     "gumbel": ("", []),
     "gumbel_max": ("", []),
     "kernels": ("triton", ["torch", "triton"]),

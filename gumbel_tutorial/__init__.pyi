@@ -7,6 +7,7 @@ from gumbel_tutorial import checks as checks
 from gumbel_tutorial import concrete as concrete
 from gumbel_tutorial import distributions as distributions
 from gumbel_tutorial import estimators as estimators
+from gumbel_tutorial import fused as fused
 from gumbel_tutorial import gumbel as gumbel
 from gumbel_tutorial import gumbel_max as gumbel_max
 from gumbel_tutorial import kernels as kernels

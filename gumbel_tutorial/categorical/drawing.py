@@ -30,6 +30,7 @@ from gumbel_tutorial.checks import (
     check_open_categories,
     refuse,
 )
+from gumbel_tutorial.fused import kernels_for
 from gumbel_tutorial.noise import uniform
 from gumbel_tutorial.ziggurat import MIDPOINT_OF_ZERO
 
@@ -62,6 +63,7 @@ def sample(
     * ``"distinct"``: draws with replacement of which repeated ones are dropped; a row that runs out of them
       goes on by the largest $\ell_i + G_i$ of what is left, and keeps what it has.
 
+    A single draw of CUDA tensors is made by :func:`gumbel_tutorial.kernels.sample` where no method is named.
     All ways of a kind draw from the same law, from noise of 53 bits; :func:`sampling_method` says which one
     is taken where ``method`` is None. The numbers of two ways, from one seed, are not the same.
     Source: Walker (1977) for the table; Yellott (1977) for the largest; dropping repeated draws is the
@@ -94,6 +96,9 @@ def sample(
     check_category_axis(logits, "logits")
     check_generator(generator, logits)
     num_samples = check_count(num_samples, "num_samples", 1)
+    kernels = kernels_for(logits)
+    if kernels and num_samples == 1 and replacement and method is None:
+        return kernels.sample(logits, generator=generator)[..., None]
     if not replacement:
         check_open_categories(num_samples, "num_samples", logits)
     way = _WAYS[_checked_method(logits, num_samples, replacement, method)]

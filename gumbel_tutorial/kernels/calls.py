@@ -9,6 +9,7 @@ from gumbel_tutorial.checks import (
     check_logits,
     check_temperature,
     check_torch_generator,
+    reads_values,
     refuse,
     smallest_divisor,
 )
@@ -19,7 +20,7 @@ from gumbel_tutorial.kernels.relaxing import Relaxed, StraightThrough
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
-def can_run(logits: Any) -> bool:
+def can_run(logits: Any, dim: int = -1) -> bool:
     """Tell whether the kernels take these logits: a plain tensor of their dtypes and on their device."""
     return (
         type(logits) in (torch.Tensor, torch.nn.Parameter)
@@ -27,7 +28,7 @@ def can_run(logits: Any) -> bool:
         and logits.dtype in _DTYPES
         and logits.layout is torch.strided
         and logits.ndim > 0
-        and 0 < logits.shape[-1] <= MOST_CATEGORIES
+        and 0 < logits.shape[dim] <= MOST_CATEGORIES
     )
 
 
@@ -188,7 +189,8 @@ def _checked(logits: Any, generator: Any) -> torch.Tensor:
         refuse("logits", requirement, got)
     if generator is not None:
         check_torch_generator(generator, logits.device)
-    check_logits(logits)
+    if reads_values():
+        check_logits(logits)
     return new_seed(logits.device, generator)
 
 

@@ -26,7 +26,7 @@ def checked_logits(logits: Any, dim: Any, mask: Any) -> tuple[torch.Tensor, int]
     check_dense(logits, "logits")
     dim = category_dim(logits, dim, "logits")
     working = widen(logits)
-    return (working if mask is None else _exclude(working, mask)), dim
+    return (working if mask is None else exclude(working, mask)), dim
 
 
 def check_dense(tensor: Any, name: str) -> None:
@@ -137,7 +137,8 @@ def categories_last(noise: Any, dim: int) -> Any:
     return noise.movedim(dim, -1) if aligned else noise
 
 
-def _exclude(logits: torch.Tensor, mask: Any) -> torch.Tensor:
+def exclude(logits: torch.Tensor, mask: Any) -> torch.Tensor:
+    """Return the logits with -inf where a mask is false."""
     if not (isinstance(mask, torch.Tensor) and mask.dtype == torch.bool):
         kind = getattr(mask, "dtype", type(mask).__name__)
         refuse("mask", "be a boolean tensor", kind, TypeError)

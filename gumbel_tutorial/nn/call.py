@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
-from gumbel_tutorial import concrete
+from gumbel_tutorial import concrete, fused
 from gumbel_tutorial.arrays import perturb
 from gumbel_tutorial.checks import check_logits
-from gumbel_tutorial.nn import plain, rows
+from gumbel_tutorial.nn import gpu, plain, rows
 from gumbel_tutorial.nn.arguments import (
     checked_logits,
     checked_tau,
@@ -98,7 +98,9 @@ def gumbel_softmax(
         message = "eps has no effect: the noise is finite without it"
         warnings.warn(message, DeprecationWarning, stacklevel=2)
     sample = None
-    if mask is None:
+    if noise is None and fused.is_on_gpu(logits):
+        sample = gpu.sample(logits, tau, hard, dim, generator, mask)
+    elif mask is None:
         sample = _plain(logits, tau, hard, dim, noise, generator)
     if sample is None:
         sample = _general(logits, tau, hard, dim, generator, mask, noise)
