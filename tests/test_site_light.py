@@ -1,0 +1,164 @@
+"""What a page weighs and what it waits for: no script before the text, and no icon that is not used."""
+
+import gzip
+import re
+
+import pytest
+from helpers.site import PAGES, SITE
+
+pytestmark = pytest.mark.browser
+
+LIMIT = 800_000
+COMPRESSED = {".woff2", ".png", ".svgz"}
+
+
+def fetched(browser, address, page):
+    """Open a page over http with all its pictures; return what it asked for and its complaints."""
+    context = browser.new_context(viewport={"width": 1366, "height": 900})
+    tab = context.new_page()
+    paths, complaints = set(), []
+    tab.on("request", lambda request: paths.add(request.url))
+    tab.on(
+        "console",
+        lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
+    )
+    tab.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    tab.on(
+        "response",
+        lambda r: (
+            complaints.append(f"{r.status}: {r.url}") if r.status >= 400 else None
+        ),
+    )
+    tab.goto(f"{address}/{page}")
+    tab.evaluate(
+        """async () => {
+            for (const picture of document.images) picture.loading = 'eager';
+            await Promise.all([...document.images].map(picture => picture.decode()));
+        }"""
+    )
+    tab.wait_for_load_state("networkidle")
+    context.close()
+    names = {re.sub(r"[?#].*", "", path.removeprefix(f"{address}/")) for path in paths}
+    return names, complaints
+
+
+def weight(name):
+    """Return the bytes of a file as a compressing server sends them."""
+    path = SITE / name
+    content = path.read_bytes()
+    return len(content if path.suffix in COMPRESSED else gzip.compress(content, 6))
+
+
+@pytest.mark.parametrize("page", [*PAGES, "search.html"])
+def test_a_page_with_all_it_shows_is_light_and_asks_this_host_alone(
+    browser, served, page
+):
+    names, complaints = fetched(browser, served, page)
+    assert complaints == []
+    assert [name for name in names if not (SITE / name).is_file()] == []
+    sizes = {name: weight(name) for name in names}
+    assert sum(sizes.values()) < LIMIT, sorted(sizes.items(), key=lambda one: -one[1])
+    assert not any("searchindex" in name for name in names) or page == "search.html"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_script_holds_up_the_text(page):
+    html = (SITE / page).read_text("utf-8")
+    loaded = re.findall(r"<script [^>]*src=[^>]*>", html)
+    assert len(loaded) > 5
+    assert [tag for tag in loaded if " defer" not in tag] == []
+    # What is written into the page runs at once, and may not need what comes later.
+    inline = re.findall(r"(?s)<script(?![^>]*src=)[^>]*>(.*?)</script>", html)
+    assert [code for code in inline if code.startswith("DOCUMENTATION")] == []
+
+
+def test_what_the_scripts_leave_for_each_other_is_there(browser, served):
+    tab = browser.new_page()
+    tab.goto(f"{served}/chapters/03_gumbel_max.html")
+    assert tab.evaluate("DOCUMENTATION_OPTIONS.pagename") == "chapters/03_gumbel_max"
+    assert tab.evaluate("DOCUMENTATION_OPTIONS.search_as_you_type") is False
+    assert tab.locator(".copybtn").count() > 10
+    assert tab.locator("button.toggle-button").count() > 3
+    tab.close()
+
+
+def test_the_faces_of_the_text_are_asked_for_by_the_page_itself(browser, served):
+    tab = browser.new_page()
+    tab.goto(f"{served}/chapters/03_gumbel_max.html")
+    tab.wait_for_load_state("networkidle")
+    asked = tab.evaluate(
+        """performance.getEntriesByType('resource')
+            .filter(entry => entry.name.includes('KaTeX_'))
+            .map(entry => [entry.name.split('/').pop(), entry.initiatorType])"""
+    )
+    by_page = {name for name, initiator in asked if initiator == "link"}
+    assert {"KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2"} <= by_page
+    assert len(asked) == len({name for name, _ in asked}), "none is fetched twice"
+    tab.close()
+
+
+def test_text_is_shown_in_another_face_until_its_own_has_come(browser, served):
+    tab = browser.new_page()
+    tab.goto(f"{served}/chapters/03_gumbel_max.html")
+    shown = dict(
+        tab.evaluate("[...document.fonts].map(face => [face.family, face.display])")
+    )
+    assert shown["KaTeX_Main"] == shown["KaTeX_Math"] == "swap"
+    assert shown["KaTeX_Size1"] == "block"
+    tab.close()
+
+
+def test_nothing_for_debuggers_and_no_whole_icon_set_is_published():
+    assert list(SITE.rglob("*.map")) == []
+    assert not (SITE / "_static" / "scripts" / "fontawesome.js").exists()
+    fonts = [*(SITE / "_static" / "vendor").rglob("fa-*")]
+    assert fonts
+    assert sum(path.stat().st_size for path in fonts) < 20_000
+
+
+ICONS = r"""async () => {
+    await document.fonts.ready;
+    const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    const ink = (character, font) => {
+        canvas.clearRect(0, 0, 60, 60);
+        canvas.font = font;
+        canvas.fillText(character, 5, 45);
+        return canvas.getImageData(0, 0, 60, 60).data.join();
+    };
+    const icons = [...document.querySelectorAll('i[class*="fa-"]')];
+    const missing = ink('\uf8fe', "900 40px 'Font Awesome 6 Free'");
+    return icons.map(icon => {
+        const {content, fontFamily, fontWeight} = getComputedStyle(icon, '::before');
+        const character = content.replaceAll('"', '');
+        const drawn = ink(character, `${fontWeight} 40px ${fontFamily}`) !== missing;
+        return [icon.className, character.length === 1 && drawn];
+    });
+}"""
+
+
+@pytest.mark.parametrize("page", ["index.html", "chapters/03_gumbel_max.html"])
+def test_every_icon_of_a_page_is_drawn(browser, served, page):
+    tab = browser.new_page()
+    tab.goto(f"{served}/{page}")
+    drawn = tab.evaluate(ICONS)
+    assert len(drawn) > 8
+    assert [name for name, seen in drawn if not seen] == []
+    tab.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_picture_keeps_its_place_until_it_comes(page):
+    html = (SITE / page).read_text("utf-8")
+    body = html.partition('<article class="bd-article"')[2]
+    for tag in re.findall(r"<img[^>]*>", body):
+        assert re.search(r' width="\d+" height="\d+"', tag), tag
+    later = re.findall(r"<img[^>]*>", body)[1:]
+    assert [tag for tag in later if 'loading="lazy"' not in tag] == []
+
+
+def test_no_index_of_labels_is_published_and_that_of_names_is_linked():
+    assert not (SITE / "prf-prf.html").exists()
+    assert not (SITE / "py-modindex.html").exists()
+    pages = [SITE / page for page in PAGES if page != "genindex.html"]
+    links = r'<a [^>]*href="[^"]*genindex\.html"'
+    assert any(re.search(links, path.read_text("utf-8")) for path in pages)
