@@ -17,6 +17,9 @@ UNUSED = re.compile(
 SEARCH = re.compile(
     r'(?m)^.*<script[^>]*src="[^"]*(?:searchtools|language_data|searchindex)\.js.*\n'
 )
+THEME = re.compile(
+    r'<script[^>]*src="[^"]*scripts/sphinx-book-theme\.js[^"]*"></script>\n?'
+)
 # Docutils writes the first, Sphinx and the theme one more each.
 SECOND_VIEWPORT = re.compile(
     r'(?<=initial-scale=1\.0" />)<meta name="viewport"[^>]*>'
@@ -50,16 +53,21 @@ def preloads(html: str) -> str:
 """
 
 
+def after_its_own(html: str) -> str:
+    """Put the theme's script after those of the book, whose listeners come first."""
+    scripts = "".join(THEME.findall(html))
+    return THEME.sub("", html).replace("</head>", f"{scripts}</head>", 1)
+
+
 def lighten(html: str, name: str) -> str:
     """Return a page without what holds it up."""
     if MARK in html or "<head>" not in html:
         return html
-    html = UNUSED.sub("", html)
+    html = SECOND_VIEWPORT.sub("", UNUSED.sub("", html))
+    # There the book's own script needs what the page brings last, and there is little to read.
     if name != "search":
-        html = SEARCH.sub("", html)
-    html = LATE.sub(after_the_scripts, html)
-    html = LOADED.sub("<script defer ", html)
-    html = SECOND_VIEWPORT.sub("", html)
+        html = LATE.sub(after_the_scripts, SEARCH.sub("", html))
+        html = after_its_own(LOADED.sub("<script defer ", html))
     return html.replace("    <title>", f"    {preloads(html)}    <title>", 1)
 
 
