@@ -32,11 +32,7 @@ ALLOWED = {
     "scrollable-region-focusable",  # long formulas and code scroll; arrow keys reach them in Chromium
 }
 BUILT = sorted([*SITE.glob("*.html"), *SITE.glob("chapters/**/*.html")])
-PAGES = [
-    path.relative_to(SITE).as_posix()
-    for path in BUILT
-    if path.stem != "search"
-]
+PAGES = [path.relative_to(SITE).as_posix() for path in BUILT if path.stem != "search"]
 
 
 def open_page(browser, page, theme="light", width=1366):
