@@ -19,30 +19,62 @@ PLACES = {
 places = pytest.mark.parametrize("name", PLACES)
 
 
-@pytest.fixture(scope="module")
-def tab(browser):
-    """Return a tab that all tests of this file use."""
-    tab, complaints, _ = open_page(browser, "README.html")
-    yield tab
+@pytest.fixture(scope="module", params=PLACES)
+def placed(browser, request):
+    """Return a figure on its page, which is opened once for the tests that do not move it."""
+    page, place = PLACES[request.param]
+    tab, complaints, _ = open_page(browser, page)
+    figure = tab.locator(f"#{place} .moving-figure")
+    figure.scroll_into_view_if_needed()
+    settle(figure)
+    yield figure
     assert complaints == []
     tab.context.close()
 
 
-@pytest.fixture
-def opened(tab):
-    """Return a function that shows a figure as it is when its page opens."""
-    tab.emulate_media(media="screen", color_scheme="light")
-    tab.set_viewport_size({"width": 1366, "height": 900})
+@pytest.fixture(scope="module")
+def tab(browser):
+    """Return a tab for figures without the rest of their pages."""
+    context = browser.new_context(
+        has_touch=True, viewport={"width": 800, "height": 600}
+    )
+    tab, complaints = context.new_page(), []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    yield tab
+    context.close()
+    assert complaints == []
 
-    def show(name):
-        page, place = PLACES[name]
-        tab.goto((SITE / page).as_uri())
-        figure = tab.locator(f"#{place} .moving-figure")
+
+@pytest.fixture
+def opened(tab, tmp_path):
+    """Return a function that shows a figure as it is when its page opens."""
+
+    def show(name, **media):
+        tab.emulate_media(color_scheme="light", reduced_motion="no-preference")
+        tab.emulate_media(**media)
+        path = tmp_path / "page.html"
+        path.write_text(alone(*PLACES[name]))
+        tab.goto(path.as_uri())
+        figure = tab.locator(".moving-figure")
         figure.scroll_into_view_if_needed()
         settle(figure)
         return figure
 
     return show
+
+
+def alone(page, place):
+    """Return a page with one figure of the site, its styles and its scripts, which opens in no time."""
+    html = (SITE / page).read_text("utf-8")
+    styles = re.findall(r'<link[^>]*rel="stylesheet"[^>]*>', html)
+    scripts = re.findall(r"<script[^>]*/figures/[^>]*></script>", html)
+    (holder,) = re.findall(rf'(?s)<figure[^>]*id="{place}".*?</figure>', html)
+    (element,) = re.findall(rf'<div[^>]*data-replaces="{place}".*?</div>', html)
+    base = (SITE / page).parent.as_uri()
+    away = '<p style="height: 2000px"></p>'
+    return f"""<!DOCTYPE html><html data-theme="light"><head><meta charset="utf-8"><base href="{base}/">
+        {"".join(styles + scripts)}</head><body><article class="bd-article">
+        {away}{holder}{element}{away}</article></body></html>"""
 
 
 def settle(figure):
@@ -91,16 +123,36 @@ def categories(figure):
     )
 
 
-@places
-def test_a_figure_takes_the_place_of_its_picture(opened, name):
-    figure = opened(name)
-    holder = figure.locator("xpath=..")
+def test_a_figure_takes_the_place_of_its_picture(placed):
+    holder = placed.locator("xpath=..")
     assert not holder.locator("img").is_visible()
-    assert len(inked(figure)) >= 4
-    assert said(figure)
+    assert len(inked(placed)) >= 4
+    assert said(placed)
     caption = holder.locator("figcaption")
     assert re.match(r"Fig\. \d\.\d+ \w", caption.inner_text())
     assert not caption.locator(".still-caption").is_visible()
+
+
+def test_it_fits_its_column_and_a_finger(placed):
+    page = placed.page
+    for width in (320, 1366):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        room = placed.bounding_box()["width"]
+        for control in placed.locator("canvas, input, button, fieldset, table").all():
+            assert control.bounding_box()["width"] <= room
+        fingers = "button, label:has(input), input[type=range]"
+        for control in placed.locator(fingers).all():
+            assert control.bounding_box()["height"] >= 24
+
+
+def test_in_print_the_picture_stays(placed):
+    holder = placed.locator("xpath=..")
+    placed.page.emulate_media(media="print")
+    assert holder.locator("img").is_visible()
+    assert holder.locator(".still-caption").is_visible()
+    assert not placed.is_visible()
+    assert not holder.locator(".moving-caption").is_visible()
 
 
 @places
@@ -113,17 +165,6 @@ def test_without_javascript_the_picture_stays(browser, name):
     assert tab.locator(f"#{place} .caption-text").is_visible()
     assert tab.locator(".moving-figure").count() == 0
     context.close()
-
-
-@places
-def test_in_print_the_picture_stays(opened, name):
-    figure = opened(name)
-    holder = figure.locator("xpath=..")
-    figure.page.emulate_media(media="print")
-    assert holder.locator("img").is_visible()
-    assert holder.locator(".still-caption").is_visible()
-    assert not figure.is_visible()
-    assert not holder.locator(".moving-caption").is_visible()
 
 
 @places
@@ -141,22 +182,6 @@ def test_every_control_has_a_name_and_a_role(opened, name):
     controls = re.findall(r"- (slider|radio|button|checkbox|combobox|img)\b(.*)", tree)
     assert len(controls) >= 3
     assert all(re.match(r" \"..", rest) for _, rest in controls), tree
-
-
-@places
-def test_it_fits_its_column_and_a_finger(opened, name):
-    figure = opened(name)
-    page = figure.page
-    for width in (1366, 768, 375, 320):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-        room = figure.bounding_box()["width"]
-        for control in figure.locator("canvas, input, button, fieldset, table").all():
-            assert control.bounding_box()["width"] <= room
-        for control in figure.locator(
-            "button, label:has(input), input[type=range]"
-        ).all():
-            assert control.bounding_box()["height"] >= 24
 
 
 @places
@@ -202,7 +227,7 @@ def test_cooling_brings_the_mean_to_the_law_by_key(opened):
     assert gap(before) < gap(said(figure))
 
 
-def test_the_law_is_moved_by_key_by_mouse_and_by_touch(opened):
+def test_the_law_is_moved_by_key_and_by_mouse(opened):
     figure = opened("triangle")
     handle = figure.get_by_role("button", name="π = (0.60, 0.30, 0.10)")
     handle.press("ArrowUp")
@@ -215,9 +240,7 @@ def test_the_law_is_moved_by_key_by_mouse_and_by_touch(opened):
     figure.page.mouse.move(0, 0)
     figure.page.mouse.up()
     # Far outside the triangle: the law stays where all of its entries are positive.
-    assert "π is (" in said(figure)
-    law = re.search(r"π is \(([^)]*)\)", said(figure))[1]
-    shares = [float(share) for share in law.split(", ")]
+    shares = law(said(figure))
     assert min(shares) >= 0.02
     assert sum(shares) == pytest.approx(1, abs=0.011)
 
@@ -231,33 +254,39 @@ def test_the_density_turns_over_at_the_centre(opened):
     assert "The density at the centre is 200." in said(figure)
 
 
-def test_a_sample_is_chosen_by_a_touch_and_by_key(browser):
-    page, place = PLACES["triangle"]
-    context = browser.new_context(
-        has_touch=True, viewport={"width": 375, "height": 800}
-    )
-    tab = context.new_page()
-    tab.goto((SITE / page).as_uri())
-    figure = tab.locator(f"#{place} .moving-figure")
-    figure.scroll_into_view_if_needed()
+def test_a_sample_is_chosen_by_a_touch_and_by_key(opened):
+    figure = opened("triangle")
     marked = [said(figure)]
-    figure.locator("canvas").tap(position={"x": 60, "y": 270})
+    figure.locator("canvas").tap(position={"x": 120, "y": 270})
     marked.append(said(figure))
     figure.get_by_role("button", name="another sample").press("Enter")
     marked.append(said(figure))
     assert len(set(marked)) == 3
-    context.close()
 
 
-def test_a_reader_who_wants_little_motion_sees_the_end_at_once(browser):
-    page, place = PLACES["triangle"]
-    context = browser.new_context(reduced_motion="reduce")
-    tab = context.new_page()
-    tab.goto((SITE / page).as_uri())
-    figure = tab.locator(f"#{place} .moving-figure")
+def test_the_law_is_dragged_by_a_finger_and_the_page_stays(opened):
+    figure = opened("triangle")
+    before, top = said(figure), figure.page.evaluate("scrollY")
+    box = figure.locator(".figure-handle").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = figure.page.context.new_cdp_session(figure.page)
+    path = [("touchStart", 0), *(("touchMove", step) for step in range(10, 90, 10))]
+    for kind, down in path:
+        points = [{"x": x, "y": y + down}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert law(said(figure))[0] < law(before)[0] - 0.15
+    assert figure.page.evaluate("scrollY") == top
+
+
+def law(sentence):
+    return numbers(re.search(r"π is \(([^)]*)\)", sentence)[1])
+
+
+def test_a_reader_who_wants_little_motion_sees_the_end_at_once(opened):
+    figure = opened("triangle", reduced_motion="reduce")
     figure.get_by_role("button", name="cool down").click()
     assert figure.get_by_role("slider").get_attribute("aria-valuetext") == "0.05"
-    context.close()
 
 
 def numbers(text):
