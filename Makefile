@@ -24,13 +24,17 @@ export IPYTHONDIR := $(CURDIR)/$(VENV)/ipython
 export JUPYTER_CONFIG_DIR := $(CURDIR)/$(VENV)/jupyter
 export MATPLOTLIBRC := /dev/null
 
-.PHONY: book test quick chromium lint unit notebooks site notebook serve bench mutants clean
+.PHONY: book pdf test quick chromium lint unit notebooks site notebook serve bench mutants clean
 # One step at a time, whatever -j says: a failure is then the last thing on the screen.
 .NOTPARALLEL:
 
 book: $(STAMP) $(NODE)
 	@$(BIN)/jupyter-book build . --quiet >/dev/null
 	@echo "The book is built. Open _build/html/index.html, or run: make serve"
+
+# The whole book on paper: the site, printed by Chromium.
+pdf: chromium book
+	@$(BIN)/python tools/pdf.py
 
 # The browser first, since nobody should learn after ten minutes that it is missing.
 test: chromium lint unit notebooks site

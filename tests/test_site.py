@@ -370,6 +370,17 @@ QUERIES = {
     "watermark": "03_gumbel_max.html#",
     "straight-through": "04_softmax_relaxation.html#straight-through",
     "reinmax": "api.html#gumbel_tutorial.nn.reinmax",
+    "Theorem 4.4": "04_softmax_relaxation.html#thm-modes",
+    "(4.2)": "04_softmax_relaxation.html#equation-eq-density",
+    "eq. 4.2": "04_softmax_relaxation.html#equation-eq-density",
+    "figure 5.2": "05_gradient_estimators.html#fig-",
+    "modes and convexity": "04_softmax_relaxation.html#thm-modes",
+    "independence of the winner": "03_gumbel_max.html#",
+    "best temperature": "04_softmax_relaxation.html#equation-eq-best-temperature",
+    "argmax_sample": "api.html#gumbel_tutorial.gumbel_max.argmax_sample",
+    "integrality gap": "notation.html#term-integrality-gap",
+    "dead code": "questions.html#codebook-collapse",
+    "elbo": "07_categorical_vae.html#",
 }
 
 
