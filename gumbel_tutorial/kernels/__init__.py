@@ -18,8 +18,9 @@ the same, backward                             12     20
 the same, backward                             12     20
 ==========================================  =====  =====
 
-Rows of more than 16,384 categories do not fit one program: the soft forward pass then takes 12 bytes, and a
-backward pass 20. Logits whose categories do not lie side by side are copied first, at 8 bytes.
+Rows of more than 16,384 categories (8,192, if four do not divide them) do not fit one program: the soft
+forward pass then takes 12 bytes, and a backward pass 20. Logits whose categories do not lie side by side are
+copied first, at 8 bytes.
 
 Nothing here waits for the device but the reading of values, which
 :class:`gumbel_tutorial.checks.check_values` turns off. With

@@ -169,8 +169,9 @@ def embed(
 class _Embedding(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, index: Any, carrier: Any, weight: Any) -> torch.Tensor:
+        del carrier  # which takes the derivative, and has no value
         ctx.save_for_backward(index, weight)
-        return weight[index] if carrier is not None else weight
+        return weight[index]
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:

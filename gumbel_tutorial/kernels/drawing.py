@@ -9,6 +9,7 @@ from gumbel_tutorial.kernels.launch import (
     Cells,
     alignment,
     cells,
+    from_aligned,
     start,
     start_on_tiles,
     tiling,
@@ -29,10 +30,14 @@ def largest_of_cells(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return maximum and index of the perturbed logits, from one Gumbel for a cell."""
     num_rows, num_categories = rows.shape
-    plan = plan or cells(num_categories)
+    rows, offset = from_aligned(rows)
+    align = alignment(num_categories, rows.stride(0), offset)
+    # A row that is not aligned begins up to three places into its first cells.
+    plan = plan or cells(num_categories if align == 4 else num_categories + 3)
     maxima, indices = _outputs(rows, plan.chunks)
     arguments = {
         "logits": rows,
+        "offset": offset,
         "stride": rows.stride(0),
         "seed": seed,
         "maxima": maxima,
@@ -42,7 +47,7 @@ def largest_of_cells(
         "ROWS": plan.rows,
         "DEPTH": plan.depth,
         "WIDTH": plan.width,
-        "ALIGN": alignment(num_categories, rows.stride(0)),
+        "ALIGN": align,
     }
     grid = (triton.cdiv(num_rows, plan.rows), plan.chunks)
     start(device.cell_max_kernel, grid, arguments, plan.warps)

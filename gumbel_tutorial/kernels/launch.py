@@ -81,6 +81,15 @@ def matrix(tensor: torch.Tensor) -> torch.Tensor:
     return rows if width == 1 or rows.stride(1) == 1 else rows.contiguous()
 
 
+def from_aligned(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """Return rows from an address on that four numbers divide, and by how many theirs is behind it."""
+    offset = rows.data_ptr() // rows.element_size() % 4
+    if offset > rows.storage_offset():  # memory of somebody else's
+        return rows.clone(), 0
+    begin = rows.storage_offset() - offset
+    return rows.as_strided(rows.shape, rows.stride(), begin), offset
+
+
 def alignment(num_categories: int, *strides: int) -> int:
     """Return what divides all distances between rows, up to the four words of a Philox call."""
     return math.gcd(4, num_categories, *strides)

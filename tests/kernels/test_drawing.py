@@ -108,6 +108,29 @@ def test_rows_of_a_million_categories_are_drawn_from(device, generator):
     assert 0 <= index.item() < size
 
 
+@pytest.mark.parametrize("begin", [0, 1, 2, 3])
+@pytest.mark.parametrize("size", [13, 16])
+def test_rows_that_begin_anywhere_are_drawn_from_within(begin, size, device, seed):
+    # What lies before and after a row is far larger than all of it, and must not be seen.
+    memory = torch.full((1000, 20), 50.0, device=device)
+    rows = memory[:, begin : begin + size]
+    rows[:] = -torch.inf
+    open_places = [0, 4, size - 1]
+    rows[:, open_places] = 0
+    plan = Cells(4, 8, 1, warps=1, rows=1024)
+    maximum, index = drawing.largest_of_cells(rows, seed, plan)
+    counts = torch.bincount(index, minlength=size).cpu().numpy()
+    assert counts[open_places].sum() == 1000
+    assert (
+        statistics.chi_square_p_value(counts[open_places], np.full(3, 1 / 3))
+        > FAILURE_RATE
+    )
+    assert (
+        stats.kstest(maximum.cpu().numpy(), stats.gumbel_r(np.log(3)).cdf).pvalue
+        > FAILURE_RATE
+    )
+
+
 def test_addresses_beyond_two_to_the_31_elements_are_read(device, seed):
     # Two rows so far apart: pages that nothing touches take no memory, at least not on a CPU.
     if device.type == "cuda" and torch.cuda.mem_get_info()[0] < 6e9:

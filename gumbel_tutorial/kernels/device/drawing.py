@@ -101,6 +101,39 @@ def gumbel_max_kernel(
 
 
 @triton.jit
+def aligned_rows(logits, offset, stride, rows, ALIGN: tl.constexpr):
+    """Return how far rows begin behind an address that four numbers divide, and that address."""
+    if ALIGN == 4:
+        lead = tl.zeros_like(rows).to(tl.int32)
+        start = rows * (stride // 4 * 4)
+    else:
+        first = rows * stride + offset
+        start = first // 4 * 4
+        lead = (first - start).to(tl.int32)
+    return lead, logits + start
+
+
+@triton.jit
+def load_cells(row_logits, lead, tile, size, WIDTH: tl.constexpr, ALIGN: tl.constexpr):
+    """Load cells (ROWS, DEPTH, WIDTH) four numbers at a time, closed where they are not of the row.
+
+    Four that begin before a row or end after it are read as a whole: they lie within 16 bytes of which one
+    is the tensor's, and so within its memory.
+    """
+    lanes = tl.arange(0, WIDTH)[None, None, :]
+    fours = tile[1][:, :, None] * WIDTH + lanes // 4 * 4
+    end = (size[1] + lead)[:, :, None]
+    inside = (tile[0] < size[0])[:, :, None] & (fours < end)
+    positions = tile[1][:, :, None] * WIDTH + lanes
+    pointers = row_logits[:, :, None] + positions
+    values = tl.load(pointers, mask=inside, other=-float("inf")).to(tl.float32)
+    if ALIGN < 4:
+        own = (positions >= lead[:, :, None]) & (positions < end)
+        values = tl.where(own, values, -float("inf"))
+    return values
+
+
+@triton.jit
 def log2_sum_exp(values):
     """Return log2 of the sums of the exponentials over axis 1 of a tile of three; -inf of nothing else."""
     largest = tl.max(values, axis=1)
@@ -115,6 +148,7 @@ def log2_sum_exp(values):
 @triton.jit
 def cell_max_kernel(
     logits,
+    offset,
     stride,
     seed,
     maxima,
@@ -128,11 +162,12 @@ def cell_max_kernel(
 ):
     r"""Write each chunk's largest perturbed logit and its place, from one Gumbel for each cell.
 
-    A row's chunk is a matrix of DEPTH by WIDTH, and its columns are the cells: a thread holds whole cells, so
-    their sums meet no other thread. With $L_c = \log\sum_{i\in c}e^{\ell_i}$,
-    $\max_{i\in c}(\ell_i+G_i)\sim\mathrm{Gumbel}(L_c)$, independent of which i it is, and i has the law
-    softmax(l) within c. So $\max_c(L_c+G_c)$ is the maximum, its cell is the winner's, and the winner within
-    the cell is drawn afterwards, in that one cell, by Gumbel-Max with noise of its own.
+    The logits begin ``offset`` numbers behind the pointer. A row's chunk is a matrix of DEPTH by WIDTH, and
+    its columns are the cells: a thread holds whole cells, so their sums meet no other thread. With
+    $L_c = \log\sum_{i\in c}e^{\ell_i}$, $\max_{i\in c}(\ell_i+G_i)\sim\mathrm{Gumbel}(L_c)$, independent of
+    which i it is, and i has the law softmax(l) within c. So $\max_c(L_c+G_c)$ is the maximum, its cell is
+    the winner's, and the winner within the cell is drawn afterwards, in that one cell, by Gumbel-Max with
+    noise of its own.
 
     A category costs 4 bytes read in float32 and 2 in half precision, and one exponential; a cell costs one
     Gumbel, a chunk 12 bytes written and DEPTH categories read again.
@@ -140,24 +175,19 @@ def cell_max_kernel(
     tile = tile_of(ROWS, DEPTH)
     rows, depths, groups, chunk = tile
     size = (num_rows, num_categories)
-    lanes = tl.arange(0, WIDTH)[None, None, :]
-    positions = depths[:, :, None] * WIDTH + lanes
-    inside = (rows < num_rows)[:, :, None] & (
-        positions < num_categories // ALIGN * ALIGN
-    )
-    row_logits = logits + rows * (stride // ALIGN * ALIGN)
-    pointers = row_logits[:, :, None] + positions
-    values = tl.load(pointers, mask=inside, other=-float("inf")).to(tl.float32)
+    # Positions count from the last address before the row that 16 bytes divide.
+    lead, row_logits = aligned_rows(logits, offset, stride, rows, ALIGN)
+    values = load_cells(row_logits, lead, tile, size, WIDTH, ALIGN)
     cell_groups = chunk * (WIDTH // 4) + tl.arange(0, WIDTH // 4)[None, :]
     gumbels = gumbels_of_64_bits(seed, rows, cell_groups, CELL)
     maximum, cell = largest_of(log2_sum_exp(values) + gumbels, 1)
     store_share(maxima, tl.fma(maximum, LN_2, MINUS_LN_LN_2), tile, size)
 
     choices = depths * WIDTH + cell
-    inside = (rows < num_rows) & (choices < num_categories)
+    inside = (rows < num_rows) & (choices >= lead) & (choices - lead < num_categories)
     values = tl.load(row_logits + choices, mask=inside, other=-float("inf"))
     gumbels = gumbels_of_64_bits(seed, rows, groups, CHOICE)
     _, depth = largest_of(tl.fma(gumbels, LN_2, values.to(tl.float32)), 1)
-    index = (chunk * DEPTH + depth) * WIDTH + cell
-    index = tl.minimum(index, num_categories - 1).to(tl.int64)
+    index = (chunk * DEPTH + depth) * WIDTH + cell - lead
+    index = tl.minimum(tl.maximum(index, 0), num_categories - 1).to(tl.int64)
     store_share(indices, index, tile, size)
