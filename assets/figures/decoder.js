@@ -1,4 +1,4 @@
-// needs: frame.js laws.js decoder-data.js decoder-maths.js
+// needs: frame.js laws.js digits.js decoder-data.js decoder-maths.js
 // The decoder as a toy: ten dials of ten classes make an image.
 "use strict";
 
@@ -11,9 +11,21 @@
   const decoder = readDecoder(DATA);
   const originals = fromLevels(DATA.originals);
 
+  const withClass = (code, dial, category) => code.map((value, i) => (i === dial ? category : value));
+
+  // The dial whose classes draw the most different images.
+  function mostTelling(code) {
+    const before = pixels(decoder, code);
+    const change = (image) => image.reduce((sum, value, i) => sum + Math.abs(value - before[i]), 0);
+    const told = code.map((_, dial) =>
+      code.reduce((sum, __, category) => sum + change(pixels(decoder, withClass(code, dial, category))), 0),
+    );
+    return told.indexOf(Math.max(...told));
+  }
+
   function start(figure) {
-    const begin = { code: DATA.codes[3], digit: 3 };
-    let turned = 0;
+    const begin = { code: DATA.codes[0], digit: 0 };
+    let turned = mostTelling(begin.code);
     figure.root.classList.add("has-dials");
 
     const dials = Array.from({ length: DIALS }, (_, i) =>
@@ -23,6 +35,7 @@
 
     function setAll(classes, digit) {
       Object.assign(begin, { code: classes, digit });
+      turned = mostTelling(classes);
       dials.forEach((dial, i) => (dial.value = classes[i] + 1));
     }
 
@@ -47,7 +60,7 @@
     const large = () => Math.min((figure.width - 40) / 2, 200);
     const stripTop = () => 30 + large() + 36;
     const stripLeft = (category) => (figure.width - 10 * small() - 54) / 2 + category * (small() + 6);
-    const other = (category) => code().map((value, i) => (i === turned ? category : value));
+    const other = (category) => withClass(code(), turned, category);
 
     figure.tap((x, y) => {
       const category = Math.floor((x - stripLeft(0)) / (small() + 6));
@@ -59,41 +72,24 @@
       return pixels(decoder, code()).map((value, i) => Math.abs(value - before[i]) > 0.5);
     };
 
-    function drawDigit(pen, shades, left, top, size, marked = []) {
-      const { ctx, colours } = pen;
-      const step = size / 8;
-      shades.forEach((shade, i) => {
-        ctx.globalAlpha = shade;
-        const [x, y] = [left + (i % 8) * step, top + Math.floor(i / 8) * step];
-        pen.bar(x, y, step + 0.4, step + 0.4, colours.ink);
-      });
-      ctx.globalAlpha = 1;
-      Object.assign(ctx, { strokeStyle: colours.categories[1], lineWidth: 2 });
-      marked.forEach((isMarked, i) => {
-        if (isMarked) ctx.strokeRect(left + (i % 8) * step + 2, top + Math.floor(i / 8) * step + 2, step - 4, step - 4);
-      });
-      Object.assign(ctx, { strokeStyle: colours.faint, lineWidth: 1 });
-      ctx.strokeRect(left - 0.5, top - 0.5, size + 1, size + 1);
-    }
-
     function draw(pen) {
       const gap = Math.max((pen.width - 2 * large()) / 3, 0);
       const [first, second] = [gap, 2 * gap + large()];
       pen.text("the image encoded", first, 20, { colour: pen.colours.muted });
       pen.text("the decoder’s image", second, 20);
       const image = begin.digit === null ? new Array(64).fill(0) : originals.slice(64 * begin.digit, 64 * (begin.digit + 1));
-      drawDigit(pen, image, first, 30, large());
+      Digits.draw(pen, image, first, 30, large());
       if (begin.digit === null) {
         pen.text("none", first + large() / 2, 34 + large() / 2, { align: "center", colour: pen.colours.muted });
       }
-      drawDigit(pen, pixels(decoder, code()), second, 30, large(), changes());
+      Digits.draw(pen, pixels(decoder, code()), second, 30, large(), changes());
       drawStrip(pen);
     }
 
     function drawStrip(pen) {
       pen.text(`dial ${turned + 1}, classes 1 to 10`, stripLeft(0), stripTop() - 10, { colour: pen.colours.muted });
       for (let category = 0; category < 10; category++) {
-        drawDigit(pen, pixels(decoder, other(category)), stripLeft(category), stripTop(), small());
+        Digits.draw(pen, pixels(decoder, other(category)), stripLeft(category), stripTop(), small());
         if (category !== code()[turned]) continue;
         Object.assign(pen.ctx, { strokeStyle: pen.colours.link, lineWidth: 3 });
         pen.ctx.strokeRect(stripLeft(category) - 2.5, stripTop() - 2.5, small() + 5, small() + 5);

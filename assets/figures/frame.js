@@ -23,6 +23,7 @@
 // `figure`, while it starts and later:
 //   slider({label, low, high, step, value, text, change})  text(value) is what is read out; label may be HTML
 //   choice({label, options: [[value, "text"], ...], value, change})   one of a few
+//   menu({label, options: ["text", ...], value, change})   one of several, folded away
 //   button({label, press})
 //       each returns an object with `value` (to read and to set) or the element, and redraws after a change
 //   handle({name: () => "...", place: () => [x, y], drag(x, y), step(right, up)})
@@ -257,6 +258,18 @@
       }
       this.controls.append(set);
       return { get value() { return set.querySelector(":checked").value; } };
+    }
+
+    menu({ label, options, value, change = () => {} }) {
+      const id = `figure-control-${++count}`;
+      const select = make("select", { id });
+      for (const option of options) select.add(new Option(option, option, false, option === value));
+      select.addEventListener("change", () => {
+        change(select.value);
+        this.redraw();
+      });
+      this.controls.append(make("div", { className: "figure-menu" }, make("label", { htmlFor: id, innerHTML: label }), select));
+      return select;
     }
 
     button({ label, press }) {

@@ -1,4 +1,4 @@
-// needs: frame.js training-data.js decoder-maths.js
+// needs: frame.js digits.js training-data.js decoder-maths.js
 // A recorded training: what the model makes of ten digits at forty stages, and both bounds.
 "use strict";
 
@@ -40,18 +40,9 @@
       const top = rowTop(row);
       if (left()) pen.text(name, left() - 12, top + tile() / 2 + 5, { align: "right" });
       else pen.text(name, 0, top - 6, { size: 14 });
-      for (let image = 0; image < 10; image++) drawDigit(pen, levels, image, left() + image * (tile() + 5), top);
-    }
-
-    function drawDigit(pen, levels, image, x, y) {
-      const step = tile() / 8;
-      for (let pixel = 0; pixel < 64; pixel++) {
-        pen.ctx.globalAlpha = levels[64 * image + pixel];
-        pen.bar(x + (pixel % 8) * step, y + Math.floor(pixel / 8) * step, step + 0.3, step + 0.3, pen.colours.ink);
+      for (let image = 0; image < 10; image++) {
+        Digits.draw(pen, levels.slice(64 * image, 64 * (image + 1)), left() + image * (tile() + 5), top, tile());
       }
-      pen.ctx.globalAlpha = 1;
-      Object.assign(pen.ctx, { strokeStyle: pen.colours.faint, lineWidth: 1 });
-      pen.ctx.strokeRect(x - 0.5, y - 0.5, tile() + 1, tile() + 1);
     }
 
     // Steps on a logarithmic axis that begins at the untrained model.
@@ -76,7 +67,7 @@
         const colour = categories[line];
         pen.line(DATA[key].map((value, at) => [across(DATA.step[at]), up(value)]), { colour, width: 2.5, dash });
         pen.mark(line, now, up(DATA[key][stage.value]), { size: 5 });
-        const [x, y] = [pen.width - 190, plotTop() + 20 + 21 * line];
+        const [x, y] = [pen.width - 206, plotTop() + 20 + 21 * line];
         pen.line([[x, y - 5], [x + 26, y - 5]], { colour, width: 2.5, dash });
         pen.text(name, x + 34, y, { size: 14 });
       });
