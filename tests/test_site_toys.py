@@ -132,8 +132,9 @@ def test_a_class_is_chosen_by_a_touch(browser):
     page.goto((SITE / chapter).as_uri())
     figure = page.locator(f"#{place} .moving-figure")
     figure.scroll_into_view_if_needed()
-    figure.get_by_role("slider", name="dial 1", exact=True).press("End")
     dial = figure.get_by_role("slider", name="dial 1", exact=True)
+    dial.press("Home")
+    dial.press("End")
     canvas = figure.locator("canvas")
     box = canvas.bounding_box()
     for x, category in ((20, "1"), (box["width"] - 20, "10")):
