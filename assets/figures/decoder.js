@@ -56,7 +56,7 @@
     figure.append(digits);
 
     // Two large squares above, ten small ones below: what each class of the dial turned last would draw.
-    const small = () => Math.min((figure.width - 9 * 6) / 10, 46);
+    const small = () => Math.min((figure.width - 9 * 6 - 8) / 10, 46);
     const large = () => Math.min((figure.width - 40) / 2, 200);
     const stripTop = () => 30 + large() + 36;
     const stripLeft = (category) => (figure.width - 10 * small() - 54) / 2 + category * (small() + 6);
@@ -116,7 +116,7 @@
     caption: "Ten dials of ten classes draw a digit. "
       + "The decoder of a model trained as in this chapter, in the page. "
       + "Start from the code of a held-back image and turn a dial: framed pixels have changed, and the row shows what each class of that dial would draw.",
-    height: (width) => 30 + Math.min((width - 40) / 2, 200) + 36 + Math.min((width - 54) / 10, 46) + 6,
+    height: (width) => 30 + Math.min((width - 40) / 2, 200) + 36 + Math.min((width - 62) / 10, 46) + 6,
     start,
   });
 })();
