@@ -8,6 +8,7 @@ from threading import Thread
 import numpy as np
 import pytest
 import torch
+from helpers.figures import PLACES, alone, settle
 from helpers.site import CHROMIUM, FLAGS, SITE, QuietHandler
 
 # One thread, here and in the processes that tests start, unless the environment says otherwise: the tensors
@@ -70,3 +71,34 @@ def served():
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def tab(browser):
+    """Return a tab for figures without the rest of their pages."""
+    context = browser.new_context(
+        has_touch=True, viewport={"width": 800, "height": 600}
+    )
+    tab, complaints = context.new_page(), []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    yield tab
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def opened(tab, tmp_path):
+    """Return a function that shows a figure as it is when its page opens."""
+
+    def show(name, **media):
+        tab.emulate_media(color_scheme="light", reduced_motion="no-preference")
+        tab.emulate_media(**media)
+        path = tmp_path / "page.html"
+        path.write_text(alone(*PLACES[name]))
+        tab.goto(path.as_uri())
+        figure = tab.locator(".moving-figure")
+        figure.scroll_into_view_if_needed()
+        settle(figure)
+        return figure
+
+    return show

@@ -3,19 +3,11 @@
 import re
 
 import pytest
+from helpers.figures import PLACES, inked, palette, said, settle
 from helpers.site import SITE, open_page
 
 pytestmark = pytest.mark.browser
 
-# Every figure, the page and the static picture whose place it takes there.
-PLACES = {
-    "triangle": ("chapters/04_softmax_relaxation.html", "fig-samples"),
-    "race": ("chapters/03_gumbel_max.html", "fig-gumbel-max"),
-    "straight_through": (
-        "chapters/04_softmax_relaxation.html",
-        "fig-straight-through",
-    ),
-}
 places = pytest.mark.parametrize("name", PLACES)
 
 
@@ -30,97 +22,6 @@ def placed(browser, request):
     yield figure
     assert complaints == []
     tab.context.close()
-
-
-@pytest.fixture(scope="module")
-def tab(browser):
-    """Return a tab for figures without the rest of their pages."""
-    context = browser.new_context(
-        has_touch=True, viewport={"width": 800, "height": 600}
-    )
-    tab, complaints = context.new_page(), []
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    yield tab
-    context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def opened(tab, tmp_path):
-    """Return a function that shows a figure as it is when its page opens."""
-
-    def show(name, **media):
-        tab.emulate_media(color_scheme="light", reduced_motion="no-preference")
-        tab.emulate_media(**media)
-        path = tmp_path / "page.html"
-        path.write_text(alone(*PLACES[name]))
-        tab.goto(path.as_uri())
-        figure = tab.locator(".moving-figure")
-        figure.scroll_into_view_if_needed()
-        settle(figure)
-        return figure
-
-    return show
-
-
-def alone(page, place):
-    """Return a page with one figure of the site, its styles and its scripts, which opens in no time."""
-    html = (SITE / page).read_text("utf-8")
-    styles = re.findall(r'<link[^>]*rel="stylesheet"[^>]*>', html)
-    scripts = re.findall(r"<script[^>]*/figures/[^>]*></script>", html)
-    (holder,) = re.findall(rf'(?s)<figure[^>]*id="{place}".*?</figure>', html)
-    (element,) = re.findall(rf'<div[^>]*data-replaces="{place}".*?</div>', html)
-    base = (SITE / page).parent.as_uri()
-    away = '<p style="height: 2000px"></p>'
-    return f"""<!DOCTYPE html><html data-theme="light"><head><meta charset="utf-8"><base href="{base}/">
-        {"".join(styles + scripts)}</head><body><article class="bd-article">
-        {away}{holder}{element}{away}</article></body></html>"""
-
-
-def settle(figure):
-    """Wait until nothing moves, and what is drawn and said is the state."""
-    figure.evaluate(
-        """element => new Promise(done => {
-            const figure = element.figure;
-            const look = () => figure.stale || figure.move || figure.silent ? setTimeout(look, 20) : done();
-            requestAnimationFrame(() => setTimeout(look, 20));
-        })"""
-    )
-
-
-def said(figure):
-    settle(figure)
-    return figure.get_by_role("status").inner_text()
-
-
-def inked(figure):
-    """Return the colours of the picture, and how many of its pixels have each; the rarest left out."""
-    settle(figure)
-    return figure.evaluate(
-        """element => {
-            const {width, height} = element.figure.canvas;
-            const {data} = element.figure.canvas.getContext('2d').getImageData(0, 0, width, height);
-            const counts = {};
-            for (let i = 0; i < data.length; i += 4) {
-                if (data[i + 3] < 255) continue;
-                const colour = `rgb(${data[i]}, ${data[i + 1]}, ${data[i + 2]})`;
-                counts[colour] = (counts[colour] ?? 0) + 1;
-            }
-            return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 20));
-        }"""
-    )
-
-
-def categories(figure):
-    return figure.evaluate(
-        """element => [1, 2, 3].map(number => {
-            const probe = element.appendChild(document.createElement('i'));
-            probe.style.color = getComputedStyle(element).getPropertyValue(`--figure-${number}`);
-            const {color} = getComputedStyle(probe);
-            probe.remove();
-            return color;
-        })"""
-    )
 
 
 def test_a_figure_takes_the_place_of_its_picture(placed):
@@ -139,10 +40,11 @@ def test_it_fits_its_column_and_a_finger(placed):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         room = placed.bounding_box()["width"]
-        for control in placed.locator("canvas, input, button, fieldset, table").all():
+        wide = placed.locator("canvas, input, button, select, fieldset, table")
+        for control in wide.filter(visible=True).all():
             assert control.bounding_box()["width"] <= room
-        fingers = "button, label:has(input), input[type=range]"
-        for control in placed.locator(fingers).all():
+        fingers = "button, select, label:has(input), input[type=range]"
+        for control in placed.locator(fingers).filter(visible=True).all():
             assert control.bounding_box()["height"] >= 24
 
 
@@ -170,9 +72,13 @@ def test_without_javascript_the_picture_stays(browser, name):
 @places
 def test_it_follows_the_theme(opened, name):
     figure = opened(name)
+    colours, drawn = {}, {}
     for theme in ("light", "dark"):
         figure.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        assert set(categories(figure)) <= set(inked(figure)), theme
+        colours[theme], drawn[theme] = set(palette(figure)), set(inked(figure))
+    for theme, other in (("light", "dark"), ("dark", "light")):
+        assert colours[theme] & drawn[theme]
+        assert colours[other] & drawn[theme] == set()
 
 
 @places

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from helpers.figures import PLACES, said
-from helpers.site import SITE
+from helpers.figures import said
 
 pytestmark = pytest.mark.browser
 
@@ -123,25 +122,19 @@ def test_a_dial_changes_pixels_and_a_digit_puts_them_back(opened):
     assert said(figure).endswith("This is the random code.")
 
 
-def test_a_class_is_chosen_by_a_touch(browser):
-    context = browser.new_context(
-        has_touch=True, viewport={"width": 375, "height": 800}
-    )
-    page = context.new_page()
-    chapter, place = PLACES["decoder"]
-    page.goto((SITE / chapter).as_uri())
-    figure = page.locator(f"#{place} .moving-figure")
-    figure.scroll_into_view_if_needed()
+def test_a_class_is_chosen_by_a_touch(opened):
+    figure = opened("decoder")
     dial = figure.get_by_role("slider", name="dial 1", exact=True)
     dial.press("Home")
     dial.press("End")
     canvas = figure.locator("canvas")
     box = canvas.bounding_box()
-    for x, category in ((20, "1"), (box["width"] - 20, "10")):
-        canvas.tap(position={"x": x, "y": box["height"] - 15})
+    # The row of ten images is in the middle.
+    for side, category in ((-1, "1"), (1, "10")):
+        x = box["width"] / 2 + side * 235
+        canvas.tap(position={"x": x, "y": box["height"] - 20})
         assert dial.get_attribute("aria-valuetext") == category
         assert said(figure).startswith(f"Code {category} ")
-    context.close()
 
 
 def test_the_training_is_gone_through_by_key(opened):
@@ -161,14 +154,9 @@ def test_the_training_is_gone_through_by_key(opened):
     assert said(figure).startswith("Step 10, ")
 
 
-def test_the_training_plays_to_its_end(browser):
-    context = browser.new_context(reduced_motion="reduce")
-    page = context.new_page()
-    chapter, place = PLACES["training"]
-    page.goto((SITE / chapter).as_uri())
-    figure = page.locator(f"#{place} .moving-figure")
+def test_the_training_plays_to_its_end(opened):
+    figure = opened("training", reduced_motion="reduce")
     slider = figure.get_by_role("slider", name="training step")
     slider.press("Home")
     figure.get_by_role("button", name="play").click()
     assert slider.get_attribute("aria-valuetext") == "8,000"
-    context.close()
