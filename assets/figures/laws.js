@@ -27,16 +27,30 @@
 
   const quantile = (prob) => -Math.log(-Math.log(prob));
 
+  const factorial = (number) => (number < 2 ? 1 : number * factorial(number - 1));
+
   // Of the relaxed sample, with respect to all its entries but one.
-  function logDensity(relaxed, logits, temperature) {
-    const count = relaxed.length;
-    const logs = relaxed.map(Math.log);
-    const powers = logits.map((logit, i) => logit - temperature * logs[i]);
-    const largest = Math.max(...powers);
-    const total = largest + Math.log(sum(powers.map((power) => Math.exp(power - largest))));
-    let constant = (count - 1) * Math.log(temperature);
-    for (let factor = 2; factor < count; factor++) constant += Math.log(factor);
-    return constant + sum(powers) - sum(logs) - count * total;
+  const logDensity = (relaxed, logits, temperature) => logDensities(relaxed.map(Math.log), logits, temperature)[0];
+
+  // Of many samples, given by their logarithms one after another: a picture has thousands.
+  function logDensities(logs, logits, temperature) {
+    const count = logits.length;
+    const powers = new Float64Array(count);
+    const densities = new Float64Array(logs.length / count);
+    const constant = (count - 1) * Math.log(temperature) + Math.log(factorial(count - 1));
+    for (let row = 0; row < densities.length; row++) {
+      let largest = -Infinity, all = 0;
+      for (let i = 0; i < count; i++) {
+        const log = logs[row * count + i];
+        powers[i] = logits[i] - temperature * log;
+        largest = Math.max(largest, powers[i]);
+        all += powers[i] - log;
+      }
+      let total = 0;
+      for (let i = 0; i < count; i++) total += Math.exp(powers[i] - largest);
+      densities[row] = constant + all - count * (largest + Math.log(total));
+    }
+    return Array.from(densities);
   }
 
   // The mean of the relaxed sample, by the two sums of `quadrature.relaxed_mean`: over the winning value of the
@@ -47,7 +61,7 @@
     const step = coarse > 1 ? 0.2 : 0.1;
     const others = Array.from({ length: Math.round(45 / step) }, (_, i) => -5 + step * i);
     const weights = others.map((other) => step * Math.exp(-other - Math.exp(-other)));
-    const kept = others.map((_, i) => i).filter((i) => weights[i] > 1e-18);
+    const kept = others.map((_, i) => i).filter((i) => weights[i] > (coarse > 1 ? 1e-8 : 1e-18));
     const hot = kept.map((i) => Math.exp(temperature * others[i]));
     const mean = probs.map(() => 0);
     for (let point = 0; point < points; point++) {
@@ -107,6 +121,38 @@
     return { relaxed, sample, value: LOSSES[loss].value(sample), slope, gradient };
   }
 
+  // The means of `passes` over many draws and their standard errors, of the loss and of each entry of the gradient.
+  function meanPasses(logits, noises, temperature, loss, kind) {
+    const count = logits.length;
+    const [sums, squares] = [new Float64Array(count + 1), new Float64Array(count + 1)];
+    const add = (place, value) => {
+      sums[place] += value;
+      squares[place] += value * value;
+    };
+    const [values, relaxed, sample] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
+    for (const noise of noises) {
+      let first = 0, total = 0, mean = 0;
+      for (let i = 0; i < count; i++) {
+        values[i] = logits[i] + noise[i];
+        if (values[i] > values[first]) first = i;
+      }
+      for (let i = 0; i < count; i++) total += relaxed[i] = Math.exp((values[i] - values[first]) / temperature);
+      for (let i = 0; i < count; i++) {
+        relaxed[i] /= total;
+        sample[i] = kind === "soft" ? relaxed[i] : Number(i === first);
+      }
+      const slope = LOSSES[loss].slope(sample);
+      for (let i = 0; i < count; i++) mean += relaxed[i] * slope[i];
+      add(0, LOSSES[loss].value(sample));
+      for (let i = 0; i < count; i++) add(i + 1, kind === "detached" ? 0 : (relaxed[i] * (slope[i] - mean)) / temperature);
+    }
+    const rows = noises.length;
+    return Array.from(sums, (sum, i) => {
+      const mean = sum / rows;
+      return { mean, error: Math.sqrt(Math.max(squares[i] / rows - mean * mean, 0) / rows) };
+    });
+  }
+
   // The gradient of the expected loss of the one-hot sample, by enumeration.
   function exactGradient(logits, loss) {
     const probs = softmax(logits);
@@ -117,12 +163,12 @@
 
   const LOSSES = {
     linear: {
-      value: ([a, b, c]) => a + 2 * b + 3 * c,
+      value: (z) => z[0] + 2 * z[1] + 3 * z[2],
       slope: () => [1, 2, 3],
     },
     cubic: {
-      value: ([, b, c]) => (b + 2 * c) ** 3,
-      slope: ([, b, c]) => [0, 3 * (b + 2 * c) ** 2, 6 * (b + 2 * c) ** 2],
+      value: (z) => (z[1] + 2 * z[2]) ** 3,
+      slope: (z) => [0, 3 * (z[1] + 2 * z[2]) ** 2, 6 * (z[1] + 2 * z[2]) ** 2],
     },
   };
 
@@ -143,7 +189,7 @@
   }
 
   const laws = {
-    LOSSES, argmax, arrivals, backward, dot, exactGradient, gumbels, logDensity, oneHot, orderProb, passes, perturb,
+    LOSSES, argmax, arrivals, backward, dot, exactGradient, gumbels, logDensities, logDensity, meanPasses, oneHot, orderProb, passes, perturb,
     quantile, relax, relaxedMean, soften, softmax, sum, topK, totalVariation, uniforms,
   };
   if (typeof module === "object") module.exports = laws;

@@ -190,7 +190,7 @@
     title: "The exponential race",
     description: "Three lanes with the arrival times of the categories; three stems from the logits to the perturbed logits; bars of what has won so far, with strokes at the probabilities.",
     caption: "The first to arrive is the highest of the perturbed logits. "
-      + 'Category <i class="figure-math">i</i> runs for an exponential time of rate <i class="figure-math">e<sup>ℓᵢ</sup></i>; '
+      + "Each category runs for an exponential time whose rate is its weight, here six, three and one; "
       + "the moment (dashed line) that moves to the right on the axis of time falls from above on that of −log, and touches the same category first. "
       + "The winners come up with their probabilities, and so do the first two in their order.",
     height: heightOf,

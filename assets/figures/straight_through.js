@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { exactGradient, gumbels, passes, perturb } = Laws;
+  const { exactGradient, gumbels, meanPasses, passes, perturb } = Laws;
   const LOGITS = [6, 3, 1].map(Math.log);
   const NOISE = gumbels(6, 4000, 3);
   // The second category wins, and the relaxed sample shares with the others: every number has something to show.
@@ -44,13 +44,6 @@
     };
   }
 
-  // The mean over all draws and its standard error.
-  function average(values) {
-    const mean = values.reduce((total, value) => total + value, 0) / values.length;
-    const square = values.reduce((total, value) => total + (value - mean) ** 2, 0) / values.length;
-    return { mean, error: Math.sqrt(square / values.length) };
-  }
-
   function start(figure) {
     let drawn = FIRST;
     const kind = figure.choice({
@@ -79,9 +72,8 @@
     function means() {
       const key = `${kind.value} ${loss.value} ${slider.value}`;
       if (known?.key !== key) {
-        const all = NOISE.map(passesOf);
-        const gradient = LOGITS.map((_, i) => average(all.map((one) => one.gradient[i])));
-        known = { key, value: average(all.map((one) => one.value)), gradient };
+        const [value, ...gradient] = meanPasses(LOGITS, NOISE, toTemperature(slider.value), loss.value, kind.value);
+        known = { key, value, gradient };
       }
       return known;
     }
@@ -201,9 +193,14 @@
             [mean.value, ...mean.gradient].map(withError),
             [exact.value, ...exact.gradient].map(signed),
           ];
-          shown.forEach((row, i) => row.forEach((text, j) => (body[i][j].textContent = text)));
+          shown.forEach((row, i) => row.forEach((text, j) => write(body[i][j], text)));
         },
       };
+    }
+
+    // A cell that is written anew makes the browser lay out the page.
+    function write(cell, text) {
+      if (cell.textContent !== text) cell.textContent = text;
     }
 
     function sentence() {

@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { argmax, gumbels, logDensity, perturb, relax, relaxedMean, totalVariation } = Laws;
+  const { argmax, gumbels, logDensities, logDensity, perturb, relax, relaxedMean, totalVariation } = Laws;
   const NOISE = gumbels(2, 1500, 3);
   const START = [0.6, 0.3, 0.1];
   const EQUAL = [1 / 3, 1 / 3, 1 / 3];
@@ -49,15 +49,17 @@
   const PIXELS = (() => {
     const rows = Math.round(GRID * HALF_ROOT);
     const frame = { side: GRID, left: 0, bottom: rows };
-    const pixels = [];
+    const [places, logs] = [[], []];
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < GRID; column++) {
         const point = toSimplex(frame, column + 0.5, row + 0.5).map((value) => Math.max(value, 0.002));
         const total = point[0] + point[1] + point[2];
-        if (total < 1.03) pixels.push({ at: 4 * (row * GRID + column), point: point.map((value) => value / total) });
+        if (total > 1.03) continue;
+        places.push(4 * (row * GRID + column));
+        logs.push(...point.map((value) => Math.log(value / total)));
       }
     }
-    return { rows, pixels };
+    return { rows, places, logs };
   })();
 
   function shade(density) {
@@ -76,12 +78,14 @@
     const ctx = sheet.getContext("2d");
     const image = ctx.createImageData(GRID, PIXELS.rows);
     const [red, green, blue] = rgb(pen.colours.categories[0]);
-    for (const { at, point } of PIXELS.pixels) {
-      image.data[at] = red;
-      image.data[at + 1] = green;
-      image.data[at + 2] = blue;
-      image.data[at + 3] = 255 * shade(Math.exp(logDensity(point, logits, temperature)));
-    }
+    const densities = logDensities(PIXELS.logs, logits, temperature);
+    const { data } = image;
+    PIXELS.places.forEach((place, i) => {
+      data[place] = red;
+      data[place + 1] = green;
+      data[place + 2] = blue;
+      data[place + 3] = 255 * shade(Math.exp(densities[i]));
+    });
     ctx.putImageData(image, 0, 0);
     pen.ctx.save();
     outline(pen, frame);
@@ -278,7 +282,7 @@
     description: "A triangle whose corners are the three one-hot vectors, with 1500 relaxed samples or their density, the law π and the mean of the samples.",
     caption: "Lowering the temperature moves the samples from the centre of the simplex to its corners, and no sample changes its winner. "
       + "The same 1500 noise vectors at every temperature, coloured by the category that wins; the line is the way of one of them, from the hottest to the coldest. "
-      + "The mean of all samples (diamond) is π (ring) only when it is cold; drag π, and touch a sample to follow it.",
+      + "The mean of all samples (diamond) is <i class=\"figure-math\">π</i> (ring) only when it is cold; drag <i class=\"figure-math\">π</i>, and touch a sample to follow it.",
     height: heightOf,
     start,
   });
