@@ -28,6 +28,7 @@ _NEEDS: dict[str, tuple[str, list[str]]] = {
     "categorical": ("", []),
     "checks": ("", []),
     "concrete": ("", []),
+    "decoding": ("", []),
     "distributions": _TORCH,
     "estimators": _TORCH,
     "fused": ("", []),
