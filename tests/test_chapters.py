@@ -22,6 +22,7 @@ MODULES = [
     "categorical",
     "gumbel_max",
     "concrete",
+    "decoding",
     "nn",
     "schedules",
 ]

@@ -148,6 +148,36 @@ def frequencies(index: ArrayLike, num_categories: int) -> np.ndarray:
     return counts / counts.sum()
 
 
+def by_group(
+    index: ArrayLike, probs: ArrayLike, num_groups: int = 20
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts and probabilities of groups of categories, for a chi-square test of many categories.
+
+    The groups are runs of neighbours and hold about the same probability, if no category holds much more.
+
+    Args:
+        index: drawn indices of any shape.
+        probs: the law under test, shape ``(K,)``.
+        num_groups: how many groups, at most.
+
+    Raises:
+        TypeError: indices that are not integers.
+        ValueError: an index outside 0 ... K-1.
+
+    Examples:
+        >>> counts, shares = by_group([0, 3, 3], [0.4, 0.1, 0.3, 0.2], 2)
+        >>> counts.tolist(), shares.tolist()
+        ([1, 2], [0.5, 0.5])
+    """
+    index, probs = np.asarray(index), np.asarray(probs, dtype=float)
+    check_index(index, len(probs))
+    centres = probs.cumsum() - probs / 2
+    group = np.minimum(num_groups * centres, num_groups - 1).astype(int)
+    shares = np.bincount(group, probs)
+    counts = np.bincount(group[index.reshape(-1)], minlength=len(shares))
+    return counts[shares > 0], shares[shares > 0]
+
+
 def total_variation(probs: ArrayLike, other_probs: ArrayLike) -> np.ndarray:
     r"""Return $\frac12\sum_i |p_i - q_i|$ over the last axis: the largest gap in any event's probability.
 
