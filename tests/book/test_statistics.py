@@ -121,3 +121,21 @@ def test_rows_that_leave_no_residual_are_refused(shape):
 def test_a_confidence_of_one_leaves_no_honest_difference():
     with pytest.raises(ValueError, match="confidence must lie in"):
         statistics.honest_difference(np.eye(2), confidence=1.0)
+
+
+def test_groups_hold_about_the_same_probability_and_every_draw(rng):
+    probs = rng.dirichlet(np.full(1000, 0.5))
+    index = rng.choice(1000, 50_000, p=probs)
+    counts, shares = statistics.by_group(index, probs)
+    assert counts.sum() == 50_000
+    assert len(shares) == 20
+    np.testing.assert_allclose(shares, 1 / 20, atol=2 * probs.max())
+    assert statistics.chi_square_p_value(counts, shares) > 1e-6
+    others, _ = statistics.by_group(rng.integers(1000, size=50_000), probs)
+    assert statistics.chi_square_p_value(others, shares) < 1e-6
+
+
+def test_a_group_is_its_only_category_where_that_holds_nearly_all():
+    counts, shares = statistics.by_group([0, 0, 1, 2], [0.9, 0.05, 0.05], 4)
+    np.testing.assert_array_equal(counts, [2, 2])
+    np.testing.assert_allclose(shares, [0.9, 0.1])
