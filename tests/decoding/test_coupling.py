@@ -55,6 +55,8 @@ def test_categories_that_one_law_excludes_lose_one_race():
     # Token 0 wins both where its exponential is below two others of rates 1 and 1.
     assert decoding.agreement(logits, other) == pytest.approx(1 / 3, rel=1e-15)
     assert decoding.total_variation(logits, other) == pytest.approx(0.5)
+    # Laws that are equal where both are positive reach the lower bound.
+    assert decoding.agreement_bounds(logits, other)[0] == pytest.approx(1 / 3)
     apart = np.array([-np.inf, 0.0, -np.inf])
     assert decoding.agreement(apart, other) == 0
     assert decoding.agreement(logits, logits) == pytest.approx(1, rel=1e-15)
