@@ -37,7 +37,7 @@ def main() -> None:
 
 def write(name: str, key: str, data: dict[str, Any]) -> None:
     """Write data as a classic script that loads from a file, too."""
-    comment = "// Written by tools/record_toy.py.\n\"use strict\";\n"
+    comment = '// Written by tools/record_toy.py.\n"use strict";\n'
     body = json.dumps(data, separators=(",", ":"))
     text = f"{comment}(globalThis.FigureData ??= {{}}).{key} = {body};\n"
     (TARGET / name).write_text(text)
