@@ -2,7 +2,7 @@
 
 import sys
 from functools import cache
-from importlib import import_module, util
+from importlib import import_module, metadata
 from typing import Any
 
 from gumbel_tutorial.arrays import Array, is_traced
@@ -27,11 +27,25 @@ def kernels_for(array: Array, axis: int = -1) -> Any:
 
 
 def is_on_gpu(value: Any) -> bool:
-    """Tell whether something is a tensor on a GPU of NVIDIA; torch names those of AMD alike."""
-    on_gpu = getattr(value, "is_cuda", False)
-    return on_gpu and sys.modules["torch"].version.cuda is not None
+    """Tell whether something is a plain tensor on a GPU of NVIDIA that the kernels are compiled for."""
+    if not getattr(value, "is_cuda", False):
+        return False
+    torch = sys.modules["torch"]
+    plain = type(value) in (torch.Tensor, torch.nn.Parameter)
+    # torch names the GPUs of AMD alike.
+    return plain and torch.version.cuda is not None and _is_recent(value.device)
+
+
+@cache
+def _is_recent(device: Any) -> bool:
+    return bool(sys.modules["torch"].cuda.get_device_capability(device) >= (8, 0))
 
 
 @cache
 def _has_triton() -> bool:
-    return util.find_spec("triton") is not None
+    """Tell whether Triton is there, and not an older one that came with torch."""
+    try:
+        major, minor = metadata.version("triton").split(".")[:2]
+    except metadata.PackageNotFoundError:
+        return False
+    return (int(major), int(minor)) >= (3, 5)

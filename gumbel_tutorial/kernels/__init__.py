@@ -22,9 +22,10 @@ Rows of more than 16,384 categories (8,192, if four do not divide them) do not f
 forward pass then takes 12 bytes, and a backward pass 20. Logits whose categories do not lie side by side are
 copied first, at 8 bytes.
 
-Nothing here waits for the device but the reading of values, which
-:class:`gumbel_tutorial.checks.check_values` turns off. With
-``TRITON_INTERPRET=1`` set before triton is imported, NumPy runs the kernels on the CPU, slowly.
+The seed of a call is drawn on the device: a CUDA graph that is replayed draws anew. A generator of one's own
+has to be registered with the graph, as for torch's own functions. Nothing here waits for the device but the
+reading of values, which :class:`gumbel_tutorial.checks.check_values` turns off. With ``TRITON_INTERPRET=1``
+set before triton is imported, NumPy runs the kernels on the CPU, slowly.
 """
 
 from gumbel_tutorial.checks import needing

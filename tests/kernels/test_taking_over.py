@@ -1,5 +1,7 @@
 """The calls that use the kernels by themselves, and when they do not."""
 
+from importlib import metadata
+
 import numpy as np
 import pytest
 import torch
@@ -106,8 +108,17 @@ def test_faults_are_told_in_the_words_of_the_plain_way(taken, device):
     assert taken
 
 
-def test_without_triton_the_plain_way_is_taken(taken, device, generator, monkeypatch):
-    monkeypatch.setattr(fused, "_has_triton", lambda: False)
+@pytest.mark.parametrize("version", [None, "3.2.0"])
+def test_without_triton_or_with_an_old_one_the_plain_way_is_taken(
+    version, taken, device, generator, monkeypatch
+):
+    def found(name):
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(metadata, "version", found)
+    monkeypatch.setattr(fused, "_has_triton", fused._has_triton.__wrapped__)
     logits = torch.zeros(3, 4, device=device)
     assert categorical.sample(logits, generator=generator).shape == (3, 1)
     assert taken == []
