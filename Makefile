@@ -24,7 +24,7 @@ export IPYTHONDIR := $(CURDIR)/$(VENV)/ipython
 export JUPYTER_CONFIG_DIR := $(CURDIR)/$(VENV)/jupyter
 export MATPLOTLIBRC := /dev/null
 
-.PHONY: book pdf test quick chromium lint unit notebooks site notebook serve bench mutants clean
+.PHONY: book pdf test quick chromium lint unit notebooks site notebook serve bench bench-site mutants clean
 # One step at a time, whatever -j says: a failure is then the last thing on the screen.
 .NOTPARALLEL:
 
@@ -95,12 +95,16 @@ mutants: $(STAMP)
 	@$(BIN)/python tools/mutants.py
 	@$(BIN)/python tools/equations.py
 
-BENCHMARKS := $(filter-out measure.py,$(notdir $(wildcard benchmarks/*.py)))
+BENCHMARKS := $(filter-out measure.py site.py,$(notdir $(wildcard benchmarks/*.py)))
 
 # Not tested: times belong to the machine they were measured on. Into benchmarks/results; with RECORD=1 into the
 # package, whose records the chapters read: they are then to be run again (CONTRIBUTING.md).
 bench: $(STAMP)
 	@cd benchmarks && for script in $(BENCHMARKS); do RECORD=$(RECORD) ../$(BIN)/python $$script || exit 1; done
+
+# Not in `make bench`: it takes half an hour, the browser, and MathJax, which the book does not have.
+bench-site: chromium book
+	@cd benchmarks && ../$(BIN)/python site.py
 
 serve: book
 	@$(BIN)/python -c "import socket; socket.create_server(('localhost', $(PORT)))" 2>/dev/null || \

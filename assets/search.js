@@ -1,5 +1,16 @@
 // Search results lead to sections, which are in the index under the names `page#section` (see _ext/section_search.py).
 if (typeof Search !== "undefined") {
+  // A page of files may not read another for its words: the titles then stand alone.
+  if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+  // A formula is in a page twice, as it is seen and as it is read aloud; an excerpt needs the one that is seen.
+  Search.htmlToText = (html, anchor) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    for (const other of page.querySelectorAll(".headerlink, .katex-mathml, script, style")) other.remove();
+    const part = anchor && page.getElementById(decodeURIComponent(anchor.slice(1)));
+    return (part || page.querySelector("[role='main'], main"))?.textContent ?? "";
+  };
+
   const everyResult = Search._performSearch;
   const stemmer = new Stemmer();
 

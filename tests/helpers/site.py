@@ -48,7 +48,8 @@ def open_page(browser, page, theme="light", width=1366):
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
     tab.on("request", lambda request: requests.append(request.url))
-    tab.goto((SITE / page).as_uri())
+    path, question, query = page.partition("?")
+    tab.goto((SITE / path).as_uri() + question + query)
     tab.wait_for_load_state("networkidle")
     return tab, complaints, requests
 

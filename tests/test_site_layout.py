@@ -1,0 +1,90 @@
+"""What a reader sees of a page: nothing cut on a desktop or on paper, pictures in shape, numbers typeset."""
+
+import re
+from itertools import pairwise
+
+import pytest
+from helpers.site import PAGES, SITE, open_page
+
+pytestmark = pytest.mark.browser
+
+CUT = """selector => [...document.querySelectorAll(selector)]
+    .filter(one => one.scrollWidth > one.clientWidth + 1)
+    .map(one => [one.scrollWidth - one.clientWidth, one.textContent.trim().slice(0, 60)])"""
+FORMULAS = "div.math .katex-display"
+TABLES = ".pst-scrollable-table-container, .text_html"
+BENT = """async () => {
+    const pictures = [...document.querySelectorAll('.bd-content img')].filter(one => one.offsetHeight);
+    for (const one of pictures) one.loading = 'eager';
+    await Promise.all(pictures.map(one => one.decode()));
+    return pictures
+        .filter(one => {
+            const [seen, own] = [one.offsetWidth / one.offsetHeight, one.naturalWidth / one.naturalHeight];
+            return Math.abs(seen / own - 1) > 0.02;
+        })
+        .map(one => one.src);
+}"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_cut_on_a_desktop_or_on_paper(browser, page):
+    tab, _, _ = open_page(browser, page)
+    assert tab.evaluate(CUT, FORMULAS) == []
+    assert tab.evaluate(CUT, TABLES) == []
+    assert tab.evaluate(CUT, ".cell_input pre") == []
+    assert tab.evaluate(BENT) == []
+    tab.set_viewport_size({"width": 375, "height": 800})
+    assert tab.evaluate(BENT) == []
+    # The width of A4 less its margins.
+    tab.emulate_media(media="print")
+    tab.set_viewport_size({"width": 700, "height": 900})
+    assert tab.evaluate(CUT, FORMULAS) == []
+    tab.context.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_headings_come_in_order(page):
+    body = (SITE / page).read_text("utf-8").partition('<article class="bd-article"')[2]
+    levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", body)]
+    assert levels[:1] in ([], [1])
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_reported_numbers_are_typeset(page):
+    html = (SITE / page).read_text("utf-8")
+    numbers = re.findall(r'class="pasted-text">([^<]*)<', html)
+    assert [
+        text for text in numbers if re.search(r"^[-+]?inf$|^[-+]\d|\de[-+]?\d", text)
+    ] == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_links_have_one_colour(browser, theme):
+    for page in ("chapters/notation.html", "chapters/03_gumbel_max.html"):
+        tab, _, _ = open_page(browser, page, theme)
+        colours = tab.evaluate(
+            """[...document.querySelectorAll('.bd-article a[href]:not(.headerlink, .btn, .term)')]
+                .map(link => getComputedStyle(link).color)"""
+        )
+        assert len(set(colours)) == 1
+        tab.context.close()
+
+
+def test_a_search_among_files_is_silent(browser):
+    tab, complaints, _ = open_page(browser, "search.html?q=temperature")
+    tab.wait_for_function("!document.querySelector('.search-summary:empty')")
+    assert tab.locator("#search-results li").count() >= 10
+    assert complaints == []
+    tab.context.close()
+
+
+def test_an_excerpt_shows_a_formula_once_and_no_source(browser, served):
+    tab = browser.new_page()
+    tab.goto(f"{served}/search.html?q=variance")
+    tab.wait_for_selector("#search-results p.context")
+    tab.wait_for_load_state("networkidle")
+    excerpts = tab.locator("#search-results p.context").all_inner_texts()
+    assert len(excerpts) > 5
+    assert [text for text in excerpts if re.search(r"\\\\[a-z]+", text)] == []
+    tab.close()
