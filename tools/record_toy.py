@@ -2,7 +2,8 @@
 
 One autoencoder of handwritten digits is trained as in the chapter. Its decoder, in eight bits a weight, goes
 into `assets/figures/decoder-data.js`, and what the model made of ten held-back images at forty stages of its
-training into `assets/figures/training-data.js`. Two runs on one machine write the same bytes.
+training into `assets/figures/training-data.js`. Two runs of one version of the package on one machine write
+the same bytes; another version may round otherwise. Afterwards: `python tools/moving_pictures.py`.
 """
 
 import base64
