@@ -45,6 +45,14 @@ METHODS = {
     "alias table": (COLOURS[2], LINE_STYLES[2]),
     "torch.multinomial": (COLOURS[3], LINE_STYLES[3]),
     "F.gumbel_softmax": (COLOURS[4], LINE_STYLES[4]),
+    "gumbel-max": (COLOURS[0], LINE_STYLES[0]),
+    "gumbel_softmax": (COLOURS[0], LINE_STYLES[0]),
+    "inverse-cdf": (COLOURS[1], LINE_STYLES[1]),
+    "JAX": (COLOURS[2], LINE_STYLES[2]),
+    "compiled F.gumbel_softmax": (COLOURS[5], LINE_STYLES[5]),
+    "Pyro's straight-through": (COLOURS[3], LINE_STYLES[3]),
+    # The floor.
+    "softmax": (INK, (0, (1, 1))),
 }
 
 STYLE = {

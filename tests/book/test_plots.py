@@ -205,10 +205,14 @@ def test_the_method_is_what_a_label_ends_in():
 
 
 ESTIMATORS = list(plots.METHODS)[: list(plots.METHODS).index("score")]
-SAMPLERS = list(plots.METHODS)[list(plots.METHODS).index("Gumbel-Max") :]
+SAMPLERS = ["Gumbel-Max", "inverse CDF", "alias table"]
+OF_TORCH = ["F.gumbel_softmax", "torch.multinomial"]
+DRAWN = ["JAX", "gumbel-max", "inverse-cdf", "softmax", *OF_TORCH]
+RELAXED = ["JAX", "gumbel_softmax", "softmax", "compiled F.gumbel_softmax"]
+RELAXED += ["Pyro's straight-through", "F.gumbel_softmax"]
 
 
-@pytest.mark.parametrize("family", [ESTIMATORS, SAMPLERS])
+@pytest.mark.parametrize("family", [ESTIMATORS, [*SAMPLERS, *OF_TORCH], DRAWN, RELAXED])
 def test_methods_that_meet_differ_in_colour_and_in_dash(family):
     short = {"ST", "ST Gumbel-S."}
     chosen = [plots.METHODS[name] for name in family if name not in short]
