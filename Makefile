@@ -6,6 +6,7 @@ BIN    := $(VENV)/bin
 TORCH  := $(shell sed -n 's/^torch==/torch==/p' requirements.txt)
 STAMP  := $(VENV)/.installed
 LAB    := $(VENV)/.jupyterlab
+RELOAD := $(VENV)/.autobuild
 NODE   := node_modules/.package-lock.json
 PORT   ?= 8000
 
@@ -106,13 +107,21 @@ bench: $(STAMP)
 bench-site: chromium book
 	@cd benchmarks && ../$(BIN)/python site.py
 
-serve: book
+# A server that builds again, and loads the page again, when a source changes. It comes when it is asked for.
+$(RELOAD): $(STAMP)
+	@$(BIN)/pip install --quiet sphinx-autobuild==2025.8.25 --constraint requirements.txt
+	@touch $@
+
+# It knows Sphinx and not Jupyter Book, which writes Sphinx's settings for it, conf.py.
+serve: $(RELOAD) $(NODE)
 	@$(BIN)/python -c "import socket; socket.create_server(('localhost', $(PORT)))" 2>/dev/null || \
 	 { echo "Port $(PORT) cannot be used: name another, make serve PORT=..." >&2; exit 1; }
-	@echo "The book is at http://localhost:$(PORT)/ (Ctrl-C stops)"
-	@$(BIN)/python -m http.server $(PORT) --bind localhost --directory _build/html
+	@echo "The book will be at http://localhost:$(PORT)/ (Ctrl-C stops)"
+	@PYTHONPATH=_ext $(BIN)/sphinx-autobuild . _build/served -d _build/served-trees --quiet \
+	  --host localhost --port $(PORT) --pre-build "$(BIN)/jupyter-book config sphinx ." \
+	  --re-ignore "/(_build|node_modules|\.[a-z_]+|tests|benchmarks)/|conf\.py$$"
 
 clean:
-	rm -rf _build build dist $(VENV) node_modules benchmarks/results *.egg-info
+	rm -rf _build conf.py build dist $(VENV) node_modules benchmarks/results *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -16,7 +16,9 @@ LAUNCHERS = {
     "binderhub_url": "https://mybinder.org",
     "notebook_interface": "jupyterlab",
 }
-CARD = {"line_color": "#1b5e97", "image": "assets/triangle.png"}
+CARD = {"line_color": "#1b5e97", "image_mini": "assets/triangle.png"}
+NO_PAGE = """<h1>No such page</h1>
+<p>The menu has every chapter, and the search finds a theorem or an equation by its number.</p>"""
 EXTENSIONS = ("sphinx_sitemap", "notfound.extension")
 ADDRESS_IN_HEAD = re.compile(r'<meta property="og:url"[^>]*>\s*')
 
@@ -44,7 +46,9 @@ def add_public_links(app, config) -> None:
     config.ogp_site_url = config.html_baseurl
     config.ogp_social_cards = CARD
     config.notfound_urls_prefix = match.expand(r"/\g<name>/")
+    config.notfound_context = {"title": "No such page", "body": NO_PAGE}
     config.sitemap_url_scheme = "{link}"
+    config.sitemap_excludes = ["404.html", "search.html"]
     for extension in EXTENSIONS:
         app.setup_extension(extension)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
+import colab
 import nbformat
 import pytest
 from helpers.site import BUILT, PAGES, ROOT, SITE, open_page, serious_findings
@@ -262,19 +263,53 @@ def test_without_a_repository_no_page_points_to_one(page):
     html = (SITE / page).read_text()
     assert [url for url in PUBLIC.findall(html) if not url.startswith(CITED)] == []
     assert 'rel="canonical"' not in html
+    assert 'property="og:url"' not in html
+    assert 'property="og:image"' not in html
+    for needing in ("sitemap.xml", "404.html"):
+        assert not (SITE / needing).exists()
 
 
-def test_one_setting_brings_repository_colab_binder_and_canonical_url(tmp_path):
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_says_what_it_is_and_when_it_changed(page):
+    html = (SITE / page).read_text()
+    if page == "genindex.html":
+        return
+    (about,) = re.findall(
+        r'<meta (?:content="([^"]*)" )?name="description"[^>]*>', html
+    )
+    said = about or re.search(r'name="description" content="([^"]*)"', html)[1]
+    assert len(said) > 20
+    assert 'property="og:title"' in html
+    assert re.search(r"Last updated on \d\d \w+ \d{4}", html)
+
+
+def test_one_setting_brings_all_that_needs_an_address(tmp_path):
     build(tmp_path, "https://github.com/someone/something.git/")
-    html = (tmp_path / "_build" / "html" / "part" / "page.html").read_text()
+    site, home = tmp_path / "_build" / "html", "https://someone.github.io/something/"
+    html = (site / "part" / "page.html").read_text()
+    (card,) = re.findall(rf'<meta property="og:image" content="{home}([^"]*)"', html)
+    assert (site / card).stat().st_size > 10_000
     assert set(PUBLIC.findall(html)) == {
         "https://github.com/someone/something",
         "https://colab.research.google.com/github/someone/something/blob/main/part/page.ipynb",
         "https://mybinder.org/v2/gh/someone/something/main?urlpath=lab/tree/part/page.ipynb",
-        "https://someone.github.io/something/part/page.html",
+        f"{home}part/page.html",
+        home + card,
     }
-    canonical = '<link rel="canonical" href="https://someone.github.io/something/part/page.html" />'
-    assert canonical in html
+    assert f'<link rel="canonical" href="{home}part/page.html" />' in html
+    assert f'<meta property="og:url" content="{home}part/page.html" />' in html
+    assert "google.colab" not in html, "its cell is not shown"
+    assert re.search(r"<h1>A page<", html)
+    listed = re.findall(r"<loc>(.*?)</loc>", (site / "sitemap.xml").read_text())
+    assert {page.removeprefix(home) for page in listed} == {
+        "index.html",
+        "part/page.html",
+        "genindex.html",
+    }
+    # Shown for any address, so its own are whole.
+    lost = (site / "404.html").read_text()
+    assert "No such page" in lost
+    assert re.findall(r'(?:href|src)="(?!/something/|https://|#)[^"]*"', lost) == []
 
 
 @pytest.mark.parametrize(
@@ -295,13 +330,15 @@ def test_an_address_that_is_no_repository_of_github_is_refused(address):
 
 
 def build(folder, address):
-    """Build a book of one notebook by the book's own configuration, with an address for its repository."""
+    """Build a book of a page and a notebook by the book's own configuration, with an address."""
     settings, count = re.subn(
         r'(?m)^  url: ""$', f"  url: {address}", CONFIG.read_text()
     )
     assert count == 1
     (folder / "_config.yml").write_text(settings)
-    (folder / "_toc.yml").write_text("format: jb-book\nroot: part/page\n")
+    contents = "format: jb-book\nroot: index\nchapters:\n- file: part/page\n"
+    (folder / "_toc.yml").write_text(contents)
+    (folder / "index.md").write_text("# A book\n\nAbout something.\n")
     for name in ("_ext", "assets", "node_modules", "references.bib"):
         (folder / name).symlink_to(ROOT / name)
     page = nbformat.v4.new_notebook(
@@ -318,6 +355,7 @@ def build(folder, address):
         ],
     )
     (folder / "part").mkdir()
+    colab.set_cell(page, {"url": address, "branch": "main"})
     nbformat.write(page, folder / "part" / "page.ipynb")
     command = [
         Path(sys.executable).with_name("jupyter-book"),
