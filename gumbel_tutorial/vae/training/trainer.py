@@ -21,7 +21,7 @@ from gumbel_tutorial.vae.data.binarisation import dynamic
 from gumbel_tutorial.vae.data.images import Images, check_labels
 from gumbel_tutorial.vae.data.sources import as_images
 from gumbel_tutorial.vae.models.base import LatentModel, check_model
-from gumbel_tutorial.vae.training import adam
+from gumbel_tutorial.vae.training import optimizer
 from gumbel_tutorial.vae.training.batches import Order
 from gumbel_tutorial.vae.training.device import device_of, on_device
 from gumbel_tutorial.vae.training.processes import ALONE, Processes
@@ -124,7 +124,7 @@ class Trainer:
         if self.processes.count > 1:
             self.objective = DistributedDataParallel(self.objective)
         parameters = [*model.parameters(), *estimators.parameters()]
-        self.optimizer = adam.fused_adam(parameters)
+        self.optimizer = optimizer.fused_adam(parameters)
         #: How many steps have been taken.
         self.steps_taken = 0
         self.order = Order(count, recipe.batch_size, recipe.seed)
@@ -157,9 +157,9 @@ class Trainer:
             number = self.steps_taken + 1
             where = f"step {number}, batch of {len(rows)} images {shown}, ..."
             raise FloatingPointError(f"{error} at {where}") from None
-        adam.forget_gradients(self.optimizer)
+        optimizer.forget_gradients(self.optimizer)
         mean.backward()
-        adam.step(self.optimizer, rate)
+        optimizer.step(self.optimizer, rate)
         self.steps_taken += 1
         return Progress(self.steps_taken, loss, tau, rate)
 

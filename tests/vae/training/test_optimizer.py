@@ -2,7 +2,7 @@
 
 import torch
 
-from gumbel_tutorial.vae.training import adam
+from gumbel_tutorial.vae.training import optimizer
 
 
 def some_parameters():
@@ -19,9 +19,9 @@ def some_parameters():
 
 def test_a_step_is_that_of_torch_number_for_number(torch_generator):
     ours, theirs = some_parameters(), some_parameters()
-    own, other = adam.fused_adam(ours), torch.optim.Adam(theirs, fused=True)
+    own, other = optimizer.fused_adam(ours), torch.optim.Adam(theirs, fused=True)
     for number, rate in enumerate([0.1, 0.01, 0.3, 0.02]):
-        adam.forget_gradients(own)
+        optimizer.forget_gradients(own)
         assert all(parameter.grad is None for parameter in ours)
         other.zero_grad()
         # The last parameter has no gradient at first, and its moments begin later.
@@ -29,7 +29,7 @@ def test_a_step_is_that_of_torch_number_for_number(torch_generator):
             gradient = torch.randn(pair[0].shape, generator=torch_generator)
             for parameter in pair:
                 parameter.grad = gradient.clone()
-        adam.step(own, rate)
+        optimizer.step(own, rate)
         other.param_groups[0]["lr"] = rate
         other.step()
         for pair in zip(ours, theirs, strict=True):
