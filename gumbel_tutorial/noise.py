@@ -309,11 +309,9 @@ def _is_drawn_by_numpy(shape: Any, device: Any) -> bool:
     and vmap has its own rules for what is random.
     """
     torch = sys.modules["torch"]
-    if device.type != "cpu":
+    if device.type != "cpu" or torch.compiler.is_exporting():
         return False
-    if torch.compiler.is_compiling():
-        return not torch.compiler.is_exporting()
-    watched = (
+    watched = not torch.compiler.is_compiling() and (
         torch.jit.is_tracing()
         or torch._C._len_torch_dispatch_stack() > 0
         or torch._C._functorch.peek_interpreter_stack() is not None
