@@ -4,12 +4,12 @@ A draw names its generator, a ``numpy.random.Generator``, a ``torch.Generator`` 
 which also fixes the array library and the device. A key draws the same noise every time: split it first.
 
 Everything starts from a 53-bit draw, so that small probabilities come out right:
-$\Pr(E < t)$ holds to within $2^{-53}$. On a CPU the exponential is NumPy's float64 ziggurat, for torch too,
-whose generator seeds it. A float32 uniform lies on a grid of $2^{-24}$: a Gumbel made of it
-never passes 16.64, and a category with a share of the probability below $10^{-8}$ is drawn never or much
-too often. Where there is no float64, on Apple's GPUs and in JAX as it starts, the 53 bits are two words,
-of which float32 keeps the digits on both sides of one half. float16 and bfloat16 noise is computed in
-float32 and rounded once.
+$\Pr(E < t)$ holds to about $2^{-53}$ before $E$ is rounded. In NumPy the exponential is its float64 ziggurat,
+from 1,024 numbers on for torch on the CPU too, whose generator seeds it. A float32 uniform lies on a grid of
+$2^{-24}$: a Gumbel made of it never passes 16.64, and a category with a share of the probability below
+$10^{-8}$ is drawn hardly ever or much too often. Where there is no float64, on Apple's GPUs and in JAX as it
+starts, the 53 bits are two words, of which float32 keeps the digits on both sides of one half. float16 and
+bfloat16 noise is computed in float32 at least and rounded last.
 """
 
 import math
@@ -83,8 +83,8 @@ def exponential(
 ) -> Array:
     r"""Draw $E \sim \mathrm{Exp}(1)$, $\Pr(E > t) = e^{-t}$; always positive.
 
-    Arguments, result and errors are those of :func:`uniform`. The values reach from $2^{-54}$ to 36.7
-    at least.
+    Arguments, result and errors are those of :func:`uniform`. The values reach from $2^{-54}$ (float16:
+    $2^{-24}$) to 36.7 at least.
 
     Examples:
         >>> exponential(2, generator=np.random.default_rng(0)).round(4).tolist()
@@ -98,7 +98,7 @@ def exponential(
 def gumbel(
     shape: int | tuple[int, ...], *, generator: "Generator", dtype: Any = None
 ) -> Array:
-    r"""Draw $G = -\log E \sim \mathrm{Gumbel}(0, 1)$, always finite, in [-3.6, 37.5].
+    r"""Draw $G = -\log E \sim \mathrm{Gumbel}(0, 1)$, always finite, in [-3.8, 37.5].
 
     Arguments, result and errors are those of :func:`uniform`.
     The minus-log of an exponential is preferred to $-\log(-\log U)$ because the winners of an argmax

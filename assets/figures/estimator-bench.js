@@ -160,7 +160,7 @@
     title: "Estimator bench",
     description: "Estimates of one gradient as points of a plane, an arrow to their mean, and the exact gradient as an arrow to the right.",
     caption: "Bias is a shift, variance a spread. "
-      + "Points: 150 estimates of the gradient of one loss of three categories, whose entries add up to zero and so lie in a plane; the black arrow is the exact gradient. "
+      + "Points: 150 estimates of the gradient of one loss of three categories, whose entries add up to zero and so lie in a plane; the thick arrow is the exact gradient. "
       + "Averaging draws the cloud together about its mean, which stays where it is; its distance from the tip is the bias. "
       + "The dashed circle has the spread for its radius.",
     height: (width) => Math.min(Math.max(0.56 * width, 250), 380),

@@ -114,7 +114,7 @@
     function sentence() {
       const gap = largestGap(maximum(), curve(slid()));
       const where = noise.value === "own"
-        ? `the maximum is a Gumbel at ${short(target())}, their log-sum-exp`
+        ? `the maximum is a Gumbel at ${short(target())}, their log-sum-exp in units of the scale`
         : `with one noise value for all the maximum is a Gumbel at the largest of them, ${short(Math.max(...locations()))}`;
       const off = gap < 1e-9 ? "lies on it" : `is up to ${gap.toFixed(3)} away from it`;
       return `${NUMBERS[count.value]} of scale ${scale.value.toFixed(1)} at ${listed(locations())}: ${where}. `
@@ -127,7 +127,7 @@
   Figures.define("max-stability", {
     title: "Max-stability",
     description: "The density curves of up to six shifted Gumbels, that of their maximum further right, and a dashed Gumbel of the same scale that can be slid onto it.",
-    caption: "The maximum of shifted Gumbels is a Gumbel at their log-sum-exp. "
+    caption: "The maximum of shifted Gumbels is a Gumbel at their log-sum-exp, in units of their scale. "
       + "Thin: the densities of the shifted Gumbels; drag one by its mark. "
       + "Thick: the density of their maximum, from the product of their distribution functions. "
       + "Dashed: a Gumbel of the same scale, which slides from zero to the log-sum-exp and lands on it, but not if all share one noise value.",

@@ -282,7 +282,7 @@
     description: "A triangle whose corners are the three one-hot vectors, with 1500 relaxed samples or their density, the law π and the mean of the samples.",
     caption: "Lowering the temperature moves the samples from the centre of the simplex to its corners, and no sample changes its winner. "
       + "The same 1500 noise vectors at every temperature, coloured by the category that wins; the line is the way of one of them, from the hottest to the coldest. "
-      + "The mean of all samples (diamond) is <i class=\"figure-math\">π</i> (ring) only when it is cold; drag <i class=\"figure-math\">π</i>, and touch a sample to follow it.",
+      + "The mean of all samples (diamond) is <i class=\"figure-math\">π</i> (ring) only when it is cold, but for equal probabilities; drag <i class=\"figure-math\">π</i>, and touch a sample to follow it.",
     height: heightOf,
     start,
   });

@@ -10,7 +10,7 @@ import torch
 
 from gumbel_tutorial.ziggurat import draws
 
-# Two words of 62 bits seed a stream, so that among 2^62 calls no two share one.
+# Two words of 62 bits seed a stream: among 2^50 calls two share one with probability 2^-25.
 _SEED_BITS = 62
 
 
