@@ -13,7 +13,8 @@ def attributes(page: Path, tag: str) -> str:
     """Return the size of a picture of this site as attributes, and nothing for others."""
     source = SOURCE.search(tag)
     width, height = imagesize.get(page.parent / source[1]) if source else (-1, -1)
-    return f' width="{width}" height="{height}"' if width > 0 else ""
+    # A drawing may have a size with a fraction; the attributes take whole pixels.
+    return f' width="{round(width)}" height="{round(height)}"' if width > 0 else ""
 
 
 def sized(html: str, page: Path) -> str:
