@@ -406,7 +406,7 @@ QUERIES = {
     "top-k": "03_gumbel_max.html#the-top-k",
     "max-stability": "02_gumbel.html#max-stability",
     "score function": "01_gradients_through_randomness.html#the-score-function",
-    "watermark": "03_gumbel_max.html#",
+    "watermark": "09_in_the_wild.html#a-watermark",
     "straight-through": "04_softmax_relaxation.html#straight-through",
     "reinmax": "api.html#gumbel_tutorial.nn.reinmax",
     "Theorem 4.4": "04_softmax_relaxation.html#thm-modes",
