@@ -14,7 +14,7 @@ from gumbel_tutorial.nn.plain import NEAR, is_near
 from gumbel_tutorial.ziggurat import fill_log, tensors
 
 # So many numbers at once: their noise and their sample stay in a core's cache.
-_CHUNK = 2**16
+_CHUNK = 2**17
 # torch's own softmax is slow on the CPU where a row has fewer entries than a vector register.
 _SHORT = 16
 

@@ -9,7 +9,7 @@ import numpy as np
 # largest Gumbel is 54 log 2 = 37.4, and the cell itself comes up once in 9e15 draws.
 MIDPOINT_OF_ZERO = 2.0**-54
 # So many numbers stay in a core's cache from the draw to the logarithm.
-_CHUNK = 2**14
+_CHUNK = 2**15
 
 
 def exponential(
