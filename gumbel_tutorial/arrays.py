@@ -18,6 +18,9 @@ import numpy as np
 # The standard defines behaviour and no nominal type, so an annotation can promise no more than this.
 Array: TypeAlias = Any
 
+# Perturbed or scaled logits within this are taken as they are, right to 64 * 2^-24; others, and rows of which
+# a category is excluded, relative to the largest of their row.
+NEAR = 64.0
 # So many numbers of rows, and so many draws, are taken at once: they stay in a core's cache.
 _IN_CACHE, _DRAWS_IN_CACHE = 2**18, 2**14
 
@@ -124,15 +127,19 @@ def _kind(value: object) -> str:
     return kind.__name__ if known else f"{library} {kind.__name__}"
 
 
-def is_recorded() -> bool:
-    """Tell whether torch compiles, traces, fakes or maps what runs, so that it must see every operation."""
+def is_transformed() -> bool:
+    """Tell whether torch compiles, traces, fakes or maps what runs."""
     torch = sys.modules["torch"]
     return (
         is_traced()
         or torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._len_torch_function_stack() > 0
         or torch._C._functorch.peek_interpreter_stack() is not None
     )
+
+
+def is_recorded() -> bool:
+    """Tell whether something in torch, a mode of its functions too, must see every operation."""
+    return is_transformed() or sys.modules["torch"]._C._len_torch_function_stack() > 0
 
 
 def memory(array: Array) -> "np.ndarray | None":

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module, metadata
 from typing import Any
 
-from gumbel_tutorial.arrays import Array, is_traced
+from gumbel_tutorial.arrays import Array, is_transformed
 
 
 def kernels_for(array: Array, axis: int = -1) -> Any:
@@ -15,12 +15,7 @@ def kernels_for(array: Array, axis: int = -1) -> Any:
     """
     if not is_on_gpu(array) or not _has_triton():
         return None
-    torch = sys.modules["torch"]
-    if (
-        is_traced()
-        or torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._functorch.peek_interpreter_stack() is not None
-    ):
+    if is_transformed():
         return None
     kernels = import_module("gumbel_tutorial.kernels")
     return kernels if kernels.can_run(array, axis) else None

@@ -25,6 +25,7 @@ from gumbel_tutorial.arrays import (
     has_float64,
     is_jax,
     is_torch,
+    is_transformed,
     namespace,
 )
 from gumbel_tutorial.checks import (
@@ -35,7 +36,7 @@ from gumbel_tutorial.checks import (
     is_torch_generator,
     refuse,
 )
-from gumbel_tutorial.ziggurat import MIDPOINT_OF_ZERO
+from gumbel_tutorial.ziggurat import FEW, MIDPOINT_OF_ZERO
 
 if TYPE_CHECKING:
     import jax
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
     Generator = np.random.Generator | torch.Generator | jax.Array
 
-# So many numbers are drawn before the ziggurat's stream is seeded.
-_FEW = 1024
 # The 53 bits of a draw where there is no float64: what float32 holds, and the rest.
 _HIGH_BITS, _LOW_BITS = 24, 29
 
@@ -202,7 +201,7 @@ def plain_exponential(like: Array, generator: Any) -> Array:
     draws.
     """
     torch = sys.modules["torch"]
-    if like.numel() < _FEW:
+    if like.numel() < FEW:
         draws = torch.empty_like(like, memory_format=torch.contiguous_format)
         return draws.exponential_(generator=generator)
     from gumbel_tutorial.ziggurat import tensors
@@ -311,12 +310,9 @@ def _is_drawn_by_numpy(shape: Any, device: Any) -> bool:
     torch = sys.modules["torch"]
     if device.type != "cpu" or torch.compiler.is_exporting():
         return False
-    watched = not torch.compiler.is_compiling() and (
-        torch.jit.is_tracing()
-        or torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._functorch.peek_interpreter_stack() is not None
-    )
-    return not watched and math.prod(shape) >= _FEW
+    if not torch.compiler.is_compiling() and is_transformed():
+        return False
+    return math.prod(shape) >= FEW
 
 
 def _torch_uniform64(

@@ -21,7 +21,7 @@ from gumbel_tutorial.arrays import (
 )
 from gumbel_tutorial.categorical.alias import alias_sample, alias_table
 from gumbel_tutorial.categorical.inverse_cdf import search
-from gumbel_tutorial.categorical.perturbed import FEW, largest, largest_k, stream_for
+from gumbel_tutorial.categorical.perturbed import largest, largest_k, stream_for
 from gumbel_tutorial.checks import (
     check_category_axis,
     check_count,
@@ -32,7 +32,7 @@ from gumbel_tutorial.checks import (
 )
 from gumbel_tutorial.fused import kernels_for
 from gumbel_tutorial.noise import uniform
-from gumbel_tutorial.ziggurat import MIDPOINT_OF_ZERO
+from gumbel_tutorial.ziggurat import FEW, MIDPOINT_OF_ZERO
 
 if TYPE_CHECKING:
     from gumbel_tutorial.noise import Generator

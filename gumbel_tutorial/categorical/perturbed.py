@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gumbel_tutorial.arrays import (
+    NEAR,
     Array,
     argmax,
     from_memory,
@@ -21,14 +22,10 @@ from gumbel_tutorial.arrays import (
 )
 from gumbel_tutorial.checks import check_logits
 from gumbel_tutorial.noise import gumbel_like
-from gumbel_tutorial.ziggurat import fill_log
+from gumbel_tutorial.ziggurat import FEW, fill_log
 
 # So many numbers at once: the noise in float64 and in its dtype, and the sum.
 _IN_CACHE = 2**15
-# Fewer are drawn sooner than a stream of NumPy's is seeded.
-FEW = 1024
-# Logits up to this are added as they are, right to 64 * 2^-24; others relative to the largest of their row.
-_NEAR = 64.0
 
 
 def largest(rows: Array, num_samples: int, generator: Any) -> Array:
@@ -93,6 +90,6 @@ def _in_parts(
 def _relative(rows: np.ndarray) -> np.ndarray:
     """Return the rows, relative to their largest logits where one of those is far from 0."""
     maxima = rows.max(axis=-1, keepdims=True)
-    if np.abs(maxima).max() <= _NEAR:
+    if np.abs(maxima).max() <= NEAR:
         return rows
     return rows - check_logits(rows)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch.autograd import forward_ad
 
+from gumbel_tutorial.arrays import NEAR
 from gumbel_tutorial.checks import reads_values
 from gumbel_tutorial.noise import plain_exponential
 
@@ -20,16 +21,13 @@ from gumbel_tutorial.noise import plain_exponential
 MOST = 2048
 _DTYPES = (torch.float32, torch.float64)
 _KINDS = (torch.Tensor, torch.nn.Parameter)
-# Scaled values below this are right to 64 * 2^-24 as they are; others, and rows of which a category is
-# excluded, are taken relative to the largest logit of their row.
-NEAR = 64.0
 # Beyond these a scaled logit might overflow, or lose its digits.
 _COLDEST, _HOTTEST = 2.0**-60, 2.0**60
 
 
 def is_watched() -> bool:
     """Tell whether something traces, transforms or differentiates forward what the code does."""
-    # The first two are arrays.is_traced, asked here without the cost of its calls.
+    # All but the last is arrays.is_transformed, asked here without the cost of its calls.
     return (
         torch.compiler.is_compiling()
         or torch._C._is_tracing()

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from gumbel_tutorial.arrays import NEAR
 from gumbel_tutorial.checks import reads_values
-from gumbel_tutorial.nn.plain import NEAR, is_near
+from gumbel_tutorial.nn.plain import is_near
 from gumbel_tutorial.ziggurat import fill_log, tensors
 
 # So many numbers at once: their noise and their sample stay in a core's cache.

@@ -6,10 +6,11 @@ Source: Marsaglia and Tsang (2000), *The ziggurat method for generating random v
 """
 
 from gumbel_tutorial.ziggurat.draws import (
+    FEW,
     MIDPOINT_OF_ZERO,
     exponential,
     fill_log,
     gumbel,
 )
 
-__all__ = ["MIDPOINT_OF_ZERO", "exponential", "fill_log", "gumbel"]
+__all__ = ["FEW", "MIDPOINT_OF_ZERO", "exponential", "fill_log", "gumbel"]

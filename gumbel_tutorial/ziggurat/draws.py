@@ -8,6 +8,8 @@ import numpy as np
 # A 53-bit draw of 0 stands for the cell [0, 2^-53). Its midpoint keeps the logarithm finite: the
 # largest Gumbel is 54 log 2 = 37.4, and the cell itself comes up once in 9e15 draws.
 MIDPOINT_OF_ZERO = 2.0**-54
+# So many numbers torch has drawn by itself before a stream is seeded.
+FEW = 1024
 # So many numbers stay in a core's cache from the draw to the logarithm.
 _CHUNK = 2**15
 
