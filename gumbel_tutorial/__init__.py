@@ -28,6 +28,7 @@ _NEEDS: dict[str, tuple[str, list[str]]] = {
     "categorical": ("", []),
     "checks": ("", []),
     "concrete": ("", []),
+    "conformance": ("conformance", ["scipy"]),
     "decoding": ("", []),
     "distributions": _TORCH,
     "estimators": _TORCH,

@@ -5,6 +5,7 @@ from gumbel_tutorial import book as book
 from gumbel_tutorial import categorical as categorical
 from gumbel_tutorial import checks as checks
 from gumbel_tutorial import concrete as concrete
+from gumbel_tutorial import conformance as conformance
 from gumbel_tutorial import decoding as decoding
 from gumbel_tutorial import distributions as distributions
 from gumbel_tutorial import estimators as estimators

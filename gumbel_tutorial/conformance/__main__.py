@@ -1,0 +1,26 @@
+"""The command: ``python -m gumbel_tutorial.conformance check|list``.
+
+Its exit code is 0 where all checks pass, 1 where one fails, and 2 where nothing could be checked.
+"""
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command of the arguments, and return its exit code; an error is one line."""
+    try:
+        # Here, so that a missing library is one line too.
+        from gumbel_tutorial.conformance.command import execute
+
+        return execute(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
