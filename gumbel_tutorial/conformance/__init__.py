@@ -21,8 +21,8 @@ gumbel_tutorial.conformance check MODULE:FUNCTION`` prints the report;
 :mod:`gumbel_tutorial.conformance.adapters` has the samplers of libraries by name.
 
 A sound sampler fails a report with a probability of at most 1e-6, by a bound that is exact
-(:mod:`gumbel_tutorial.conformance.evidence`); each check names an error that it catches, and with which
-probability.
+(:class:`gumbel_tutorial.conformance.evidence.Evidence`); each check names an error that it catches, and with
+which probability.
 """
 
 from gumbel_tutorial.checks import needing
@@ -34,11 +34,9 @@ from gumbel_tutorial.conformance.questions import Check
 from gumbel_tutorial.conformance.records import Finding
 from gumbel_tutorial.conformance.report import Line, Report
 from gumbel_tutorial.conformance.running import FALSE_ALARM, assert_samples, check
-from gumbel_tutorial.conformance.suites import SUITES
 
 __all__ = [
     "FALSE_ALARM",
-    "SUITES",
     "Check",
     "Finding",
     "Line",

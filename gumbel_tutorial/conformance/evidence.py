@@ -1,15 +1,4 @@
-r"""Evidence against a law: test martingales, which may be looked at after every draw.
-
-Under the law, the ratio $M_n = q(x_1, \dots, x_n) / p(x_1, \dots, x_n)$ of any other joint probability q to
-that of the law has the mean 1 at every n, and so has every average of such ratios. By Ville's inequality
-
-$$P\Bigl(\sup_n M_n \ge \frac1\alpha\Bigr) \le \alpha,$$
-
-exactly, for any number of draws, looks and rare categories: nothing is approximated by a normal law, no cells
-are merged to make it hold, and stopping at the first look with $M_n \ge 1/\alpha$ costs nothing.
-$1 / \sup_n M_n$ bounds the p-value.
-Source: Ville (1939); Ramdas, Grünwald, Vovk and Shafer (2023), section 2.
-"""
+"""Evidence against a law: test martingales, which may be looked at after every draw."""
 
 import math
 from abc import ABC, abstractmethod
@@ -117,7 +106,17 @@ class CellBets(Martingale):
 
 
 class Evidence:
-    r"""The average of several martingales, which is one: what a check goes by.
+    r"""The average of several test martingales, which is one: what a check goes by.
+
+    Under the law p, the ratio $M_n = q(x_1, \dots, x_n) / p(x_1, \dots, x_n)$ of any other joint law q to it
+    has the mean 1 at every n, and so has every average of such ratios. By Ville's inequality
+
+    $$P\Bigl(\sup_n M_n \ge \frac1\alpha\Bigr) \le \alpha,$$
+
+    exactly, for any number of draws, looks and rare categories: nothing is approximated by a normal law, no
+    cells are merged to make it hold, and stopping at the first look with $M_n \ge 1/\alpha$ costs nothing.
+    $1 / \sup_n M_n$ bounds the p-value.
+    Source: Ville (1939); Ramdas, Grünwald, Vovk and Shafer (2023), section 2.
 
     Args:
         bets: the martingales, of equal weight.
