@@ -7,6 +7,7 @@ with needing(__name__, "torch"):
 
 
 from gumbel_tutorial.laboratory.budgets import Budgets
+from gumbel_tutorial.laboratory.edges import edge_estimates
 from gumbel_tutorial.laboratory.measurement import (
     Figure,
     Measurement,
@@ -17,6 +18,13 @@ from gumbel_tutorial.laboratory.measurement import (
     measure,
     progress,
 )
+from gumbel_tutorial.laboratory.order import (
+    degree,
+    least_variance_table,
+    linear_residual,
+    mean_square,
+    product_residual,
+)
 from gumbel_tutorial.laboratory.problems import (
     CONTESTANTS,
     PROBLEMS,
@@ -24,6 +32,7 @@ from gumbel_tutorial.laboratory.problems import (
     network,
     squared_distance,
 )
+from gumbel_tutorial.laboratory.slopes import SlopeTable, slope_table
 
 __all__ = [
     "CONTESTANTS",
@@ -32,12 +41,20 @@ __all__ = [
     "Figure",
     "Measurement",
     "Problem",
+    "SlopeTable",
     "count_evaluations",
+    "degree",
+    "edge_estimates",
     "exact_gradient",
     "examine",
     "gradients",
+    "least_variance_table",
+    "linear_residual",
+    "mean_square",
     "measure",
     "network",
+    "product_residual",
     "progress",
+    "slope_table",
     "squared_distance",
 ]
