@@ -270,6 +270,7 @@ BEYOND_THE_BOOK = {
     "categorical.perplexity",
     "categorical.sample",
     "categorical.sampling_method",
+    "estimators.minimum_variance.mve",
     "gumbel.truncated_log_cdf",
     "noise.logistic_like",
     "noise.normal",

@@ -14,6 +14,7 @@ with needing(__name__, "torch"):
 from gumbel_tutorial.estimators.antithetic import arm, disarm
 from gumbel_tutorial.estimators.control_variates import muprop, rebar, relax
 from gumbel_tutorial.estimators.enumeration import exact
+from gumbel_tutorial.estimators.minimum_variance import mve
 from gumbel_tutorial.estimators.pathwise import (
     darn,
     decoupled_straight_through,
@@ -51,6 +52,7 @@ __all__ = [
     "gumbel_rao",
     "gumbel_softmax",
     "muprop",
+    "mve",
     "rebar",
     "reinforce",
     "reinforce_moving_average",

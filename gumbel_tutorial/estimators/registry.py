@@ -11,6 +11,7 @@ import torch
 from gumbel_tutorial.estimators.antithetic import arm, disarm
 from gumbel_tutorial.estimators.control_variates import muprop, rebar, relax
 from gumbel_tutorial.estimators.enumeration import exact
+from gumbel_tutorial.estimators.minimum_variance import mve
 from gumbel_tutorial.estimators.pathwise import (
     darn,
     decoupled_straight_through,
@@ -93,6 +94,7 @@ ESTIMATORS: Mapping[str, EstimatorInfo] = {
     "gumbel_rao": EstimatorInfo(gumbel_rao),
     "reinmax": EstimatorInfo(reinmax),
     "zgr": EstimatorInfo(zgr),
+    "mve": EstimatorInfo(mve),
     "muprop": EstimatorInfo(muprop, unbiased=True, relaxes=True),
     "rebar": EstimatorInfo(rebar, unbiased=True, relaxes=True),
     "relax": _black_box(relax),

@@ -69,6 +69,17 @@ def mean_p_value(estimates, gradient):
 
 def enumerate_mean(name, problem, monkeypatch, **options):
     """Return the mean of an estimator that takes from its noise z alone, over all z."""
+    probs, estimates = _enumerate(name, problem, monkeypatch, options)
+    return probs @ estimates
+
+
+def enumerate_variance(name, problem, monkeypatch, **options):
+    """Return the total variance of such an estimator, over all z."""
+    probs, estimates = _enumerate(name, problem, monkeypatch, options)
+    return probs @ (estimates - probs @ estimates).square().sum(-1)
+
+
+def _enumerate(name, problem, monkeypatch, options):
     logits = problem.logits
     estimates = []
     for state in torch.eye(logits.shape[-1]).to(logits):
@@ -81,4 +92,4 @@ def enumerate_mean(name, problem, monkeypatch, **options):
             give_noise(held, winning)
             drawn = gradients(name, problem.f, logits, 1, generator=seeded(), **options)
         estimates.append(drawn[0])
-    return logits.softmax(-1) @ torch.stack(estimates)
+    return logits.softmax(-1), torch.stack(estimates)

@@ -1,0 +1,158 @@
+r"""MVE: of all straight-through estimators with a given error on quadratics, the one of least variance."""
+
+import math
+
+import torch
+
+from gumbel_tutorial.arrays import finite_or_zero, is_number, one_hot
+from gumbel_tutorial.checks import refuse
+from gumbel_tutorial.estimators.protocol import (
+    Losses,
+    check_arguments,
+    draw,
+    evaluate,
+)
+from gumbel_tutorial.nn.hard import carry
+
+# Of the smallest normal number: so that K / p is finite too.
+_RAREST = 2.0**20
+
+
+def mve(
+    f: Losses,
+    logits: torch.Tensor,
+    *,
+    generator: torch.Generator | None = None,
+    temperature: float = math.inf,
+) -> torch.Tensor:
+    r"""Estimate by $S(z)^\top\nabla f(z)$ with the matrices S of :func:`minimum_variance_jacobian`.
+
+    Among all S that are exact for linear f, they have the least variance plus $\tau$ times the squared error
+    on quadratic f. At $\tau = 0$ this is :func:`~gumbel_tutorial.estimators.pathwise.straight_through`; at
+    $\tau = \infty$ it is exact for f quadratic in each variable. The variance is that over slopes of all
+    directions alike, so for one f another estimator, such as
+    :func:`~gumbel_tutorial.estimators.second_order.zgr`, may have less.
+    Source: Hooper and Shekhovtsov (2026), whose public code states the system; derived anew below.
+    Biased; exact for linear f at every temperature, for quadratic f at $\infty$. Cost: one evaluation of f
+    and of its derivative, and one K x K system per variable, $O(K^3)$.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        logits: shape ``(..., K)``.
+        generator: draws the sample.
+        temperature: $\tau$ in $[0, \infty]$, the price of an error on quadratics.
+
+    Returns:
+        Losses of the batch shape.
+
+    Raises:
+        ValueError: as every estimator; a temperature that is no number of at least 0.
+
+    Examples:
+        >>> logits = torch.tensor([6.0, 3.0, 1.0]).log().requires_grad_()
+        >>> mve(lambda z: z @ torch.arange(3.0), logits, temperature=0.0).backward()
+        >>> logits.grad  # straight-through, exact since f is linear
+        tensor([-0.3000,  0.1500,  0.1500])
+    """
+    logits = check_arguments(logits, generator)
+    if not is_number(temperature) or not temperature >= 0:
+        refuse("temperature", "be a number of at least 0", temperature)
+    sample = draw(logits, generator)
+    probs = logits.detach().softmax(-1)
+    jacobian = minimum_variance_jacobian(probs, sample, temperature)
+    path = (jacobian * finite_or_zero(logits)[..., None, :]).sum(-1)
+    return evaluate(f, carry(sample, path))
+
+
+def minimum_variance_jacobian(
+    probs: torch.Tensor, sample: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    r"""Return S(z), which stands for the derivative of a one-hot z in the logits; nothing is checked.
+
+    With $J = \mathrm{diag}(p) - pp^\top$ the matrices $S(x)$, one for each category x, minimise
+
+    $$\sum_x p_x\lVert S(x)\rVert^2 + \frac\tau2\sum_{a,b}\lVert Q_{ab}\rVert^2,\qquad
+    Q_{ab} = p_bS(b)_a + p_aS(a)_b - 1[a = b]J_a,$$
+
+    subject to $\sum_xp_xS(x) = J$. The constraint is exactness for linear f, and $Q_{ab}$, a row of K
+    entries, is the error in the mean for $f(z) = z_az_b$.
+
+    Each column of J is a problem of its own. With multipliers $v_i$ of the constraint, a derivative of zero
+    in $S(x)_i$ says $(1 + \tau p_x)S(x)_i + \tau p_iS(i)_x = v_i$ for $i \ne x$, and
+    $(1 + 2\tau p_x)S(x)_x = v_x + \tau J_x$. The first, and itself with i and x exchanged, give
+
+    $$S(x)_i = \frac{(1 + \tau p_i)v_i - \tau p_iv_x + \tau1[i = x]J_x}{1 + \tau(p_i + p_x)},$$
+
+    which put into the constraint is $Av = B$ with $A_{ix} = -\tau p_ip_x/(1 + \tau(p_i + p_x))$ off the
+    diagonal, $A_{ii} = (1 + \tau p_i)\sum_{x\ne i}p_x/(1 + \tau(p_i + p_x)) + p_i/(1 + 2\tau p_i)$ and
+    $B_i = J_i(1 + \tau p_i)/(1 + 2\tau p_i)$. Row i of A sums to
+    $h_i = \sum_xp_x/(1 + \tau(p_i + p_x)) > 0$ and is negative off the diagonal, so the solution is unique;
+    as $\tau\to\infty$ the sums vanish, and the constant part of v with them from S.
+
+    Args:
+        probs: p, ``(..., K)``.
+        sample: one-hot, ``(..., K)``.
+        temperature: $\tau$ in $[0, \infty]$.
+
+    Returns:
+        Shape ``(..., K, K)``: an entry of the sample, a logit.
+    """
+    # A category too rare for its reciprocal is one that is never drawn.
+    least = _RAREST * torch.finfo(probs.dtype).tiny
+    probs = torch.where(probs > least, probs, torch.zeros_like(probs))
+    # All is divided by 1 + tau, so that infinity is a number like others: 1 becomes s, and tau becomes t.
+    s = 1 / (1 + temperature)
+    t = 1 - s
+    jacobian = probs[..., None] * (_eye(probs) - probs[..., None, :])
+    right = _share(jacobian, (s + 2 * t * probs)[..., None])
+    solution, constant = _solve(probs, s, t, right)
+    of_winner = (sample[..., None] * solution).sum(-2, keepdim=True)
+    numerator = (s + t * probs)[..., None] * solution + constant
+    numerator = numerator - t * probs[..., None] * of_winner
+    numerator = numerator + t * sample[..., None] * jacobian
+    winner = (sample * probs).sum(-1, keepdim=True)
+    return _share(numerator, (s + t * (probs + winner))[..., None])
+
+
+def _solve(
+    probs: torch.Tensor, s: float, t: float, right: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    r"""Return u and c with v = u + c / s, u being 0 at the most probable category.
+
+    Of v that is all that S needs, and it has a limit where v has none. The unknown c takes the place of u at
+    the most probable category; in place of that category's equation stands the sum of all, whose right side
+    $\frac s2\sum_iJ_i/(s + 2tp_i)$ has no rounding left in it as s vanishes, since $\sum_iJ_i = 0$. Every
+    other equation is divided by $s + tp_i$, which leaves numbers of one size however rare a category is.
+    """
+    eye = _eye(probs)
+    first = one_hot(probs.argmax(-1), probs.shape[-1], dtype=probs.dtype)
+    own = s + t * probs
+    pair = s + t * (probs[..., None] + probs[..., None, :])
+    weights = _share(probs[..., None, :], pair)
+    sums = weights.sum(-1)
+    relative = _share(probs, own)
+    diagonal = (weights * (1 - eye)).sum(-1) + _share(s * relative, own + t * probs)
+    system = -t * relative[..., None] * weights
+    system = torch.where(eye > 0, diagonal[..., None], system)
+    column = _share(sums, own)
+    size = column.amax(-1, keepdim=True)
+    system = torch.where(first[..., None, :] > 0, (column / size)[..., None], system)
+    scale = s * size / sums.sum(-1, keepdim=True)
+    row = torch.where(first > 0, torch.ones_like(probs), scale * sums)
+    total = (scale / 2)[..., None] * right.sum(-2, keepdim=True)
+    chosen = first[..., None] > 0
+    system = torch.where(chosen, row[..., None, :], system)
+    # The form that reads no error flag: the system has a solution for every p.
+    found = torch.linalg.solve_ex(system, torch.where(chosen, total, right)).result
+    constant = (first[..., None] * found).sum(-2, keepdim=True) / size[..., None]
+    return torch.where(chosen, torch.zeros_like(found), found), constant
+
+
+def _eye(probs: torch.Tensor) -> torch.Tensor:
+    size = probs.shape[-1]
+    return torch.eye(size, dtype=probs.dtype, device=probs.device)
+
+
+def _share(part: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+    """Return part / whole, and the part itself, which is 0, where nothing is there."""
+    return part / torch.where(whole > 0, whole, torch.ones_like(whole))
