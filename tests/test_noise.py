@@ -243,16 +243,17 @@ def test_half_precision_logits_get_noise_that_does_not_tie(dtype, torch_generato
 
 
 @compiled
-def test_compiled_noise_keeps_its_53_bits():
-    """torch.compile replaces torch's float64 uniform by one of 31 bits, of which nobody is told."""
+@pytest.mark.parametrize(("count", "calls"), [(200_000, 1), (1000, 200)])
+def test_compiled_noise_keeps_its_53_bits(count, calls):
+    """torch.compile replaces torch's float64 uniform by one of 31 bits, of which nobody is told.
+
+    Many numbers are drawn by an operation of their own, few by torch's integers.
+    """
 
     def share_on_the_31_bit_grid(draw):
-        steps = (
-            torch.compile(draw, fullgraph=True)(
-                torch.zeros(200_000, dtype=torch.float64)
-            )
-            * 2.0**31
-        )
+        draw = torch.compile(draw, fullgraph=True)
+        like = torch.zeros(count, dtype=torch.float64)
+        steps = torch.cat([draw(like) for _ in range(calls)]) * 2.0**31
         return float(((steps - steps.round()).abs() < 1e-3).double().mean())
 
     def uniform(like):  # 1 - e^-E

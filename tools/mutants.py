@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from mutant_runs import Outcome, run
-from mutant_tables import Mutant, read_all, write_record
+from mutant_tables import Mutant, read_all, read_record, write_record
 
 SHARE = 0.97
 SLOW = ("chapter_5", "chapter_7", "chapter_8")  # chapters that train
@@ -41,6 +41,14 @@ def sample(mutants: list[Mutant], size: int) -> list[Mutant]:
         turns.append((taken[mutant.table], mutant.table, mutant))
         taken[mutant.table] += 1
     return [mutant for *_, mutant in sorted(turns, key=lambda turn: turn[:2])][:size]
+
+
+def is_stale(mutant: Mutant) -> bool:
+    """Tell whether the record has nothing on a mutation, or something else than the table says."""
+    record = read_record(mutant.table)
+    if mutant.key not in record:
+        return True
+    return (record[mutant.key] is None) != (mutant.survives is not None)
 
 
 def judge(mutants: list[Mutant], outcomes: Outcomes) -> tuple[list[str], list[Mutant]]:
@@ -86,6 +94,7 @@ def main() -> int:
     add = parser.add_argument
     add("--only", nargs="+", default=[], metavar="NAME", help="tables, as chapter_3")
     add("--label", nargs="+", default=[], help="mutations of these labels")
+    add("--stale", action="store_true", help="those that the records do not have yet")
     add("--jobs", type=int, default=2, help="processes at a time (2)")
     add("--limit", type=int, default=600, help="processor seconds for each (600)")
     add(
@@ -101,9 +110,11 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     mutants = [m for m in listed if not chosen.label or {*m.labels} & {*chosen.label}]
+    if chosen.stale:
+        mutants = [mutant for mutant in mutants if is_stale(mutant)]
     mutants = mutants if chosen.sample is None else sample(mutants, chosen.sample)
     if not mutants:
-        print("no mutation of that table or label", file=sys.stderr)
+        print("no such mutation", file=sys.stderr)
         return 2
     clean = chosen.sample is None
     outcomes = run(mutants, chosen.jobs, chosen.limit, clean)
@@ -112,7 +123,7 @@ def main() -> int:
         write_record(listed, found)
     wrong, killed = judge(mutants, outcomes)
     print("\n".join([*wrong, summary(mutants, killed, outcomes)]))
-    every = not chosen.only and not chosen.label
+    every = not (chosen.only or chosen.label or chosen.stale)
     return int(bool(wrong) or (every and len(killed) < SHARE * len(mutants)))
 
 

@@ -48,5 +48,7 @@ def _parts(rng: np.random.Generator, out: np.ndarray) -> Iterator[np.ndarray]:
         wide = buffer[: part.size]
         rng.standard_exponential(out=wide)
         np.copyto(part, wide, casting="same_kind")
-        np.maximum(part, part.dtype.type(MIDPOINT_OF_ZERO), out=part)
+        # A minimum takes a fifth of the time of a maximum with a bound, which is hardly ever needed.
+        if part.min() < MIDPOINT_OF_ZERO:
+            np.maximum(part, part.dtype.type(MIDPOINT_OF_ZERO), out=part)
         yield part
