@@ -16,7 +16,9 @@ from gumbel_tutorial import laboratory
 from gumbel_tutorial.estimators import ESTIMATORS
 
 ROOT = Path(__file__).parent.parent
-CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
+# The numbered ones. The corrections have a form of their own: test_corrections.py.
+CHAPTERS = [path for path in NOTEBOOKS if path.stem[0].isdigit()]
 MODULES = [
     "noise",
     "gumbel",
@@ -64,10 +66,11 @@ def markdown(path):
     )
 
 
+notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 chapters = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 
 
-@chapters
+@notebooks
 def test_every_cell_was_executed_in_order_and_without_error(path):
     cells = executed(path)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
@@ -77,7 +80,7 @@ def test_every_cell_was_executed_in_order_and_without_error(path):
             assert output.get("name") != "stderr"
 
 
-@chapters
+@notebooks
 def test_cells_are_short_and_functions_in_them_shorter(path):
     for cell in code_cells(path):
         lines = [line for line in cell.source.splitlines() if line.strip()]
@@ -88,7 +91,7 @@ def test_cells_are_short_and_functions_in_them_shorter(path):
                 assert node.end_lineno - node.lineno < 9, cell.source
 
 
-@chapters
+@notebooks
 def test_the_chapter_keeps_within_its_budget(path):
     sizes = {
         "words": len(prose(path).split()),
@@ -103,7 +106,7 @@ def test_the_chapter_keeps_within_its_budget(path):
     assert all(sizes[name] <= limit for name, limit in LIMITS.items()), sizes
 
 
-@chapters
+@notebooks
 def test_every_figure_has_a_name_a_caption_and_a_description(path):
     for cell in code_cells(path):
         if not any("image/png" in output.get("data", {}) for output in cell.outputs):
@@ -117,7 +120,7 @@ def test_every_figure_has_a_name_a_caption_and_a_description(path):
         )
 
 
-@chapters
+@notebooks
 def test_a_chapter_reads_no_file_so_that_a_downloaded_one_runs(path):
     # Records are read by name from the package. A path is what pathlib, open or a slash would be needed for.
     for cell in code_cells(path):
@@ -130,7 +133,7 @@ def test_a_chapter_reads_no_file_so_that_a_downloaded_one_runs(path):
                 ), cell.source
 
 
-@chapters
+@notebooks
 def test_no_figure_is_glued(path):
     for cell in code_cells(path):
         for output in cell.outputs:
@@ -139,7 +142,7 @@ def test_no_figure_is_glued(path):
             )
 
 
-@chapters
+@notebooks
 def test_only_cells_about_training_are_excused_from_the_strict_run(path):
     tags = [tag for cell in code_cells(path) for tag in cell.metadata.get("tags", [])]
     assert set(tags) <= {"nbval-ignore-output"}
@@ -182,7 +185,7 @@ def test_every_exercise_has_a_solution_that_ends_in_a_check(path):
         assert re.search(r"\bassert|testing\.assert", solution.source), label
 
 
-@chapters
+@notebooks
 def test_words_that_hurry_the_reader_are_not_used(path):
     assert re.findall(rf"\b(?:{BANNED})\b", prose(path), re.I) == []
 
@@ -200,12 +203,12 @@ def test_the_prose_of_a_chapter_keeps_its_sentences():
     ]
 
 
-@chapters
+@notebooks
 def test_no_number_is_typed_into_the_prose(path):
     assert re.findall(r"\S*\d\.\d\S*|\d+ ?%", prose(path)) == []
 
 
-@chapters
+@notebooks
 def test_every_glued_number_was_reported_in_the_chapter(path):
     used = set(re.findall(r"\{glue:text\}`([^`]+)`", markdown(path)))
     reported = {
@@ -222,7 +225,7 @@ def test_every_glued_number_was_reported_in_the_chapter(path):
 def test_every_source_that_is_cited_stands_in_the_bibliography():
     # Two edits that meet in this file can lose a brace between two entries.
     known = parse_file(ROOT / "references.bib").entries
-    pages = [markdown(path) for path in CHAPTERS]
+    pages = [markdown(path) for path in NOTEBOOKS]
     pages += [path.read_text() for path in (ROOT / "chapters").glob("*.md")]
     cited = re.findall(r"\{cite(?::[a-z]+)?\}`([^`]+)`", "\n".join(pages))
     assert {key for keys in cited for key in re.split(r",\s*", keys)} <= set(known)
@@ -231,8 +234,8 @@ def test_every_source_that_is_cited_stands_in_the_bibliography():
 def test_the_files_stand_in_the_order_of_the_contents():
     parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
     listed = [chapter["file"] for part in parts for chapter in part["chapters"]]
-    notebooks = [name for name in listed if (ROOT / f"{name}.ipynb").exists()]
-    assert notebooks == [f"chapters/{path.stem}" for path in CHAPTERS]
+    found = [name for name in listed if (ROOT / f"{name}.ipynb").exists()]
+    assert found == [f"chapters/{path.stem}" for path in NOTEBOOKS]
 
 
 def is_called_like_a_function(value):
