@@ -74,7 +74,7 @@ def _found(name: str) -> tuple[Callable[..., Any], Kind, tuple[str, ...]]:
     """Return the sampler of a name, its kind, and whose version counts."""
     if ":" not in name:
         adapter = adapters.by_name(name)
-        return adapter.load(), adapter.kind, (adapter.library,)
+        return adapter.load(), adapter.kind, adapter.libraries
     module_name, _, function_name = name.partition(":")
     function: Any = importlib.import_module(module_name)
     for part in function_name.split("."):

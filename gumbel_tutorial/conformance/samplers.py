@@ -158,14 +158,41 @@ def whole_numbers(
     return found
 
 
-def _as_given(answer: Any, request: Request) -> Any:  # noqa: ARG001
-    return answer
+def _orders(answer: Any, request: Request) -> np.ndarray:
+    """Return ordered samples, ``(num_draws, count)``, in which no category comes twice."""
+    logits, count = request.arguments
+    found = whole_numbers(answer, (request.num_draws, count), logits.shape[-1])
+    ordered = np.sort(found, -1)
+    twice = (ordered[:, 1:] == ordered[:, :-1]).any(-1)
+    if twice.any():
+        raise Violation(f"it drew a category twice: {found[twice][0].tolist()}")
+    return found
+
+
+def _rows_of_floats(answer: Any, request: Request) -> np.ndarray:
+    """Return relaxed draws, ``(num_draws, *logits.shape)``."""
+    shape = (request.num_draws, *request.arguments[0].shape)
+    found = np.asarray(answer)
+    if found.dtype.kind != "f":
+        raise Violation(f"its draws must be floats, got {found.dtype}")
+    if found.shape != shape:
+        raise Violation(f"its draws must have shape {shape}, got {found.shape}")
+    return found
+
+
+def _pairs(answer: Any, request: Request) -> np.ndarray:
+    """Return drafted and emitted categories, ``(num_draws, 2)``."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise Violation("it must return the drafted and the emitted categories")
+    num_categories = request.arguments[0].shape[-1]
+    parts = [whole_numbers(x, (request.num_draws,), num_categories) for x in answer]
+    return np.stack(parts, -1)
 
 
 # What looks through the answers of each kind.
 _LOOKED_THROUGH: dict[str, Callable[[Any, Request], Any]] = {
     "categorical": _categories,
-    "without_replacement": _as_given,
-    "relaxed": _as_given,
-    "speculative": _as_given,
+    "without_replacement": _orders,
+    "relaxed": _rows_of_floats,
+    "speculative": _pairs,
 }
