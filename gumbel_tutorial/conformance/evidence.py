@@ -2,13 +2,17 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln, logsumexp, xlogy
 
 # How strongly a Dirichlet law holds that the frequencies are those of the law: from hardly to one in 10^6.
 _CONCENTRATIONS = tuple(4.0**power for power in range(1, 11))
+# The share of draws that an urn takes from those before, about: of hardly any to a third.
+_EXPECTED_REPEATS = (0.5, 0.125, 0.03125)
+# Keeps the standard error of a cell without mass from being 0.
+_LEAST_SPREAD = 1e-300
 
 
 class Martingale(ABC):
@@ -46,7 +50,8 @@ class CellBets(Martingale):
         name: what it looks at.
         probs: float64, shape ``(cells,)``.
         cells: the cells of an array of draws; by default the draws themselves.
-        faults: by the name of a fault, the probabilities to which it leads.
+        faults: by what is wrong, as "temperature divides twice", the probabilities to which that leads.
+        labels: names of the cells, for a sentence.
     """
 
     def __init__(
@@ -56,12 +61,13 @@ class CellBets(Martingale):
         *,
         cells: Callable[[np.ndarray], np.ndarray] | None = None,
         faults: Mapping[str, np.ndarray] | None = None,
+        labels: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.probs = np.asarray(probs, dtype=float)
         self.counts = np.zeros(len(self.probs), dtype=np.int64)
         self._cells = cells
-        self._faults = dict(faults or {})
+        self._faults, self._labels = dict(faults or {}), labels
 
     def update(self, draws: np.ndarray) -> None:
         """Count the cells of more draws."""
@@ -71,38 +77,174 @@ class CellBets(Martingale):
     @property
     def log_value(self) -> float:
         """The logarithm of the average of all ratios."""
-        return _log_average(list(self._log_ratios()))
-
-    def _log_ratios(self) -> Iterable[float]:
-        counts, probs = self._seen()
-        with np.errstate(divide="ignore"):
-            by_law = (counts * np.log(probs)).sum()
+        by_law = self._by_law()
         if by_law == -math.inf:
-            yield math.inf
-            return
-        for concentration in _CONCENTRATIONS:
-            yield _log_dirichlet(counts, concentration * probs, concentration) - by_law
-        flat = np.full(len(counts), 0.5)
-        yield _log_dirichlet(counts, flat, len(self.probs) / 2) - by_law
-        for other in self._faults.values():
-            with np.errstate(divide="ignore"):
-                yield (counts * np.log(other[self.counts > 0])).sum() - by_law
+            return math.inf
+        ratios = [*self._dirichlet_laws(), *self._known_laws().values()]
+        return _log_average(ratios) - by_law
 
-    def _seen(self) -> tuple[np.ndarray, np.ndarray]:
-        seen = self.counts > 0
-        return self.counts[seen], self.probs[seen]
+    def _by_law(self) -> float:
+        """Return the logarithm of the probability of the draws under the law."""
+        return float(xlogy(self.counts, self.probs).sum())
+
+    def _dirichlet_laws(self) -> list[float]:
+        possible = self.probs > 0
+        counts, probs = self.counts[possible], self.probs[possible]
+        near = [log_dirichlet(counts, c * probs) for c in _CONCENTRATIONS]
+        return [*near, log_dirichlet(counts, np.full(len(counts), 0.5))]
+
+    def _known_laws(self) -> dict[str, float]:
+        laws = self._faults.items()
+        return {name: float(xlogy(self.counts, law).sum()) for name, law in laws}
 
     def sentence(self) -> str:
-        """Say which cell lies farthest from its expected count, in standard errors."""
+        """Say which cell lies farthest from its expected count, and to which fault the counts are nearest."""
         total = self.counts.sum()
         expected = total * self.probs
-        spread = np.sqrt(np.maximum(expected * (1 - self.probs), 1e-300))
-        far = (self.counts - expected) / spread
-        worst = int(np.argmax(np.abs(far)))
+        spread = np.sqrt(np.maximum(expected * (1 - self.probs), _LEAST_SPREAD))
+        worst = int(np.argmax(np.abs(self.counts - expected) / spread))
         return (
-            f"{self.name}: {worst} came up {self.counts[worst]:,} times in {total:,}, "
-            f"expected {expected[worst]:,.4g}"
+            f"{self.name}: {self._label(worst)} came up {self.counts[worst]:,} times in {total:,}, "
+            f"expected {expected[worst]:,.4g}{self._resemblance()}"
         )
+
+    def _label(self, cell: int) -> str:
+        return self._labels[cell] if self._labels else f"category {cell}"
+
+    def _resemblance(self) -> str:
+        known = self._known_laws()
+        best = max(known, key=lambda name: known[name], default=None)
+        if best is None or known[best] <= max(self._by_law(), *self._dirichlet_laws()):
+            return ""
+        return f", as if {best}"
+
+
+class TransitionBets(Martingale):
+    r"""Bets that draws, which should be independent, depend on those a step before.
+
+    The bet is a Markov chain, in which what follows category i has a law $\theta_i \sim \mathrm{Dir}(c\,p)$
+    of its own. A draw may be in two pairs, but is bet on once, by the one before it.
+
+    Args:
+        name: what it looks at.
+        probs: p, float64, shape ``(K,)``.
+        axis: of the draws, along which they may depend.
+        step: how far apart.
+    """
+
+    def __init__(self, name: str, probs: np.ndarray, axis: int, step: int) -> None:
+        self.name, self.probs, self._axis, self._step = name, probs, axis, step
+        self.counts = np.zeros((len(probs), len(probs)), dtype=np.int64)
+
+    def update(self, draws: np.ndarray) -> None:
+        """Count what follows what in more draws."""
+        draws = np.moveaxis(draws, self._axis, 0)
+        pairs = draws[: -self._step] * len(self.probs) + draws[self._step :]
+        counts = np.bincount(pairs.reshape(-1), minlength=self.counts.size)
+        self.counts += counts.reshape(self.counts.shape)
+
+    @property
+    def log_value(self) -> float:
+        """The logarithm of the average over the concentrations."""
+        by_law = float(xlogy(self.counts, self.probs).sum())
+        chains = [
+            sum(log_dirichlet(row, c * self.probs) for row in self.counts)
+            for c in _CONCENTRATIONS
+        ]
+        return _log_average(chains) - by_law
+
+    def sentence(self) -> str:
+        """Say which pair lies farthest from its expected count, in standard errors."""
+        total = self.counts.sum(axis=1, keepdims=True)
+        expected = total * self.probs
+        spread = np.sqrt(np.maximum(expected * (1 - self.probs), _LEAST_SPREAD))
+        far = np.abs(self.counts - expected) / spread
+        first, second = np.unravel_index(np.argmax(far), far.shape)
+        return (
+            f"{self.name}: after {first}, {second} came up {self.counts[first, second]:,} times "
+            f"in {total[first, 0]:,}, expected {expected[first, second]:,.4g}"
+        )
+
+
+class RepeatBets(Martingale):
+    r"""Bets that draws of a uniform law, which should be independent, repeat one another.
+
+    Draws come in groups. Within a group the bet is Polya's urn: the n-th draw is one of its predecessors with
+    probability $(n-1)/(c+n-1)$, and new with probability $c/(c+n-1)$. Groups are independent of one another,
+    so that their ratios are multiplied.
+    Source: Blackwell and MacQueen (1973) for the urn, whose joint law is the Dirichlet-multinomial
+    $\mathrm{Dir}(c/t, \dots, c/t)$ of t values.
+
+    Args:
+        name: what it looks at.
+        num_values: t, how many values the uniform law has; of draws it is their residue that counts.
+        groups: makes an array ``(groups, draws)`` of an array of draws.
+    """
+
+    def __init__(
+        self, name: str, num_values: int, groups: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        self.name, self._num_values, self._groups = name, num_values, groups
+        self._log_ratios = np.zeros(len(_EXPECTED_REPEATS))
+        self._repeats, self._expected, self._draws = 0, 0.0, 0
+
+    def update(self, draws: np.ndarray) -> None:
+        """Bet on the repeats of each group of more draws."""
+        values = np.sort(self._groups(draws) % self._num_values, axis=-1)
+        size = values.shape[-1]
+        for counts in map(_run_lengths, values):
+            by_law = -size * math.log(self._num_values)
+            urns = [self._urn(counts, size, share) for share in _EXPECTED_REPEATS]
+            self._log_ratios += np.array(urns) - by_law
+            self._repeats += int((counts * (counts - 1)).sum()) // 2
+        self._expected += len(values) * math.comb(size, 2) / self._num_values
+        self._draws += values.size
+
+    def _urn(self, counts: np.ndarray, size: int, share: float) -> float:
+        concentration = size / share
+        weights = np.full(len(counts), concentration / self._num_values)
+        return log_dirichlet(counts, weights, concentration)
+
+    @property
+    def log_value(self) -> float:
+        """The logarithm of the average over the urns."""
+        return _log_average(self._log_ratios.tolist())
+
+    def sentence(self) -> str:
+        """Say how many pairs of draws are the same."""
+        return (
+            f"{self.name}: {self._repeats:,} pairs of {self._draws:,} draws are the same, "
+            f"expected {self._expected:,.4g}"
+        )
+
+
+class Collected(Martingale):
+    """A bet on the draws of several calls together, stacked along a new first axis.
+
+    Args:
+        bet: the bet.
+        num_calls: how many calls make one array; what is left at the end is not bet on.
+    """
+
+    def __init__(self, bet: Martingale, num_calls: int) -> None:
+        self.name, self._bet, self._num_calls = bet.name, bet, num_calls
+        self._waiting: list[np.ndarray] = []
+
+    def update(self, draws: np.ndarray) -> None:
+        """Wait until there are enough calls, and bet."""
+        self._waiting.append(draws)
+        if len(self._waiting) == self._num_calls:
+            self._bet.update(np.stack(self._waiting))
+            self._waiting = []
+
+    @property
+    def log_value(self) -> float:
+        """The logarithm of the value of the bet."""
+        return self._bet.log_value
+
+    def sentence(self) -> str:
+        """Say what the bet says."""
+        return self._bet.sentence()
 
 
 class Evidence:
@@ -137,16 +279,27 @@ class Evidence:
         return max(self.bets, key=lambda bet: bet.log_value).sentence()
 
 
+def log_dirichlet(
+    counts: np.ndarray, weights: np.ndarray, total_weight: float | None = None
+) -> float:
+    r"""Return $\log\bigl(\Gamma(A)/\Gamma(A+n)\prod_i\Gamma(a_i+n_i)/\Gamma(a_i)\bigr)$ of draws in order.
+
+    Args:
+        counts: $n_i$; those of cells that never came up may be left out.
+        weights: $a_i$ of the same cells.
+        total_weight: $A = \sum_i a_i$ of all cells, where some are left out.
+    """
+    total = weights.sum() if total_weight is None else total_weight
+    each = gammaln(weights + counts) - gammaln(weights)
+    return float(each.sum() + gammaln(total) - gammaln(total + counts.sum()))
+
+
+def _run_lengths(values: np.ndarray) -> np.ndarray:
+    """Return how often each value comes up, of values in order."""
+    return np.diff(np.flatnonzero(np.r_[True, values[1:] != values[:-1], True]))
+
+
 def _log_average(values: Sequence[float]) -> float:
     if max(values) == math.inf:
         return math.inf
     return float(logsumexp(values)) - math.log(len(values))
-
-
-def _log_dirichlet(
-    counts: np.ndarray, weights: np.ndarray, total_weight: float
-) -> float:
-    r"""Return $\log\bigl(\Gamma(A)/\Gamma(A+n)\prod_i\Gamma(a_i+n_i)/\Gamma(a_i)\bigr)$ of draws in order."""
-    each = gammaln(weights + counts) - gammaln(weights)
-    whole = gammaln(total_weight) - gammaln(total_weight + counts.sum())
-    return float(each.sum() + whole)

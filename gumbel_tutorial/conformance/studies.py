@@ -25,7 +25,8 @@ class Study:
         num_draws: how many draws at effort 1.
         bets: martingales, of which each sees all draws.
         options: keywords for the sampler.
-        per_call: draws of one call; by default as many as fit.
+        per_call: draws of every call, where bets look at calls as they are; by default as many as fit.
+        calls_together: how many calls a bet looks at together.
     """
 
     arguments: tuple[Any, ...]
@@ -33,11 +34,15 @@ class Study:
     bets: Sequence[Martingale]
     options: Mapping[str, Any] = field(default_factory=dict)
     per_call: int | None = None
+    calls_together: int = 1
 
     def requests(self, trial: Trial, seeds: Iterator[int]) -> Iterator[Request]:
         """Yield the calls that make the draws."""
-        left = trial.scaled(self.num_draws)
         most = self.per_call or max(1, _LARGEST_CALL // self._size())
+        left = trial.scaled(self.num_draws)
+        if self.per_call is not None:
+            unit = self.per_call * self.calls_together
+            left = unit * max(1, round(left / unit))
         while left > 0:
             now = min(left, most)
             yield Request(self.arguments, now, next(seeds), self.options)

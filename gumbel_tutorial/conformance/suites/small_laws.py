@@ -12,7 +12,7 @@ from gumbel_tutorial.conformance.trials import Trial
 
 _NUM_DRAWS = 1 << 18
 _LAWS = {
-    "one and a half nats apart": [0.5, -1.0],
+    "two categories": [0.5, -1.0],
     "eight categories": [0.0, 1.0, -1.0, 0.3, -2.0, 0.7, -0.4, 1.5],
     "a rare category": [0.0, -7.0, -0.5],
 }
@@ -24,7 +24,9 @@ def _run(sampler: Sampler, trial: Trial) -> Finding:
         logits = np.array(values, np.float32)
         bets = [CellBets(name, law(logits))]
         studies.append(Study((logits,), _NUM_DRAWS, bets))
-    return follow(sampler, trial, studies, "categories come up as often as they should")
+    return follow(
+        sampler, trial, studies, "categories come up as often as their law says"
+    )
 
 
 SMALL_LAWS = Check(
