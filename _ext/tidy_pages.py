@@ -2,6 +2,9 @@
 
 import re
 
+FOLD = re.compile(
+    r'(?P<link><a class="[^"]*\breference internal" [^>]*>(?P<name>[^<]*)</a>\s*<details[^>]*>)<summary>'
+)
 SHARED_ID = re.compile(r' id="(?:proof|(?:proof|exercise|solution)-content)"')
 
 
@@ -28,6 +31,19 @@ def name_the_book_once(_app, _page, _template, context, _doctree) -> None:
         context["docstitle"] = ""
 
 
+def name_the_folds(_app, _page, _template, context, _doctree) -> None:
+    """Give the arrow that unfolds the pages of a part of the menu a name, which the theme leaves out."""
+    original = context.get("generate_toctree_html")
+    if original is None:
+        return
+
+    def generate(*args, **kwargs) -> str:
+        menu = str(original(*args, **kwargs))
+        return FOLD.sub(r'\g<link><summary aria-label="pages of: \g<name>">', menu)
+
+    context["generate_toctree_html"] = generate
+
+
 def keep_the_download(app, page, _template, _context, _doctree) -> None:
     """Keep the link to the source of a page of which git knows nothing, as in a copy without history."""
     dates = getattr(app.env, "git_last_updated", {})
@@ -40,5 +56,6 @@ def setup(app) -> dict:
     app.connect("html-page-context", drop_unused_scripts, priority=900)
     app.connect("html-page-context", drop_repeated_ids, priority=900)
     app.connect("html-page-context", name_the_book_once, priority=900)
+    app.connect("html-page-context", name_the_folds, priority=900)
     app.connect("html-page-context", keep_the_download, priority=100)
     return {"parallel_read_safe": True}

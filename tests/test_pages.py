@@ -1,5 +1,6 @@
 """The pages with code: their examples run as they stand, every module has its place, the citation is one."""
 
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -10,17 +11,25 @@ import yaml
 from pybtex.database import parse_string
 
 import gumbel_tutorial
+from gumbel_tutorial import decoding
 from gumbel_tutorial.estimators import ESTIMATORS
 from gumbel_tutorial.vae.command import execute
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(gumbel_tutorial.__file__).parent
-PAGE = (ROOT / "chapters" / "api.md").read_text(encoding="utf-8")
-LISTED = re.findall(r"automodule:: (\S+)\n(?!   :no-members:)", PAGE)
+CHAPTERS = ROOT / "chapters"
+FRONT = (CHAPTERS / "api.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted(CHAPTERS.glob("api/*.md"))
+}
+LISTED = re.findall(
+    r"automodule:: (\S+)\n(?!   :no-members:)", "\n".join(PAGES.values())
+)
 
 
 def examples():
-    for name in ("README.md", "index.md", "chapters/api.md"):
+    for name in ("README.md", "index.md", "chapters/api.md", *PAGES):
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
         for example in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S):
@@ -35,7 +44,9 @@ def test_an_example_runs_in_an_empty_folder(source, tmp_path, monkeypatch):
 
 
 def commands():
-    (block,) = re.findall(r"^```shell\n(.*?)^```", PAGE, re.M | re.S)
+    (block,) = re.findall(
+        r"^```shell\n(.*?)^```", PAGES["chapters/api/models.md"], re.M | re.S
+    )
     for line in block.splitlines():
         python, dash, module, *arguments = shlex.split(line)
         assert (python, dash, module) == ("python", "-m", "gumbel_tutorial.vae")
@@ -59,8 +70,29 @@ def modules():
             yield package if package in LISTED else ".".join(parts)
 
 
-def test_every_module_has_one_place_on_the_package_page():
+def test_every_module_has_one_place_on_the_pages_of_the_package():
     assert sorted(LISTED) == sorted(set(modules()))
+
+
+def test_the_contents_list_every_page_of_the_package():
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    chapters = [chapter for part in parts for chapter in part["chapters"]]
+    (package,) = (one for one in chapters if one["file"] == "chapters/api")
+    listed = [f"{page['file']}.md" for page in package["sections"]]
+    assert sorted(listed) == sorted(PAGES)
+
+
+def test_the_table_of_wishes_leads_to_all_that_stands_at_the_front_door_and_to_decoding():
+    found = {
+        name.rpartition(".")[2]
+        for name in re.findall(r"\{(?:func|class)\}`~gumbel_tutorial\.([\w.]+)`", FRONT)
+    }
+    front = {name for name in gumbel_tutorial.__all__ if is_no_module(name)}
+    assert front | set(decoding.__all__) <= found
+
+
+def is_no_module(name):
+    return not inspect.ismodule(getattr(gumbel_tutorial, name))
 
 
 def test_the_site_is_cited_as_the_repository_is():

@@ -198,7 +198,7 @@ LOOP = """\
 
 
 def test_an_example_is_copied_without_prompts_and_results(browser):
-    tab, _, _ = open_page(browser, "chapters/api.html")
+    tab, _, _ = open_page(browser, "chapters/api/noise.html")
     tab.evaluate(
         "document.addEventListener('copy', () => window.copied = document.getSelection().toString())"
     )
@@ -408,7 +408,7 @@ QUERIES = {
     "score function": "01_gradients_through_randomness.html#the-score-function",
     "watermark": "09_in_the_wild.html#a-watermark",
     "straight-through": "04_softmax_relaxation.html#straight-through",
-    "reinmax": "api.html#gumbel_tutorial.nn.reinmax",
+    "reinmax": "api/nn.html#gumbel_tutorial.nn.reinmax",
     "Theorem 4.4": "04_softmax_relaxation.html#thm-modes",
     "(4.2)": "04_softmax_relaxation.html#equation-eq-density",
     "eq. 4.2": "04_softmax_relaxation.html#equation-eq-density",
@@ -416,7 +416,7 @@ QUERIES = {
     "modes and convexity": "04_softmax_relaxation.html#thm-modes",
     "independence of the winner": "03_gumbel_max.html#",
     "best temperature": "04_softmax_relaxation.html#equation-eq-best-temperature",
-    "argmax_sample": "api.html#gumbel_tutorial.gumbel_max.argmax_sample",
+    "argmax_sample": "api/gumbel_max.html#gumbel_tutorial.gumbel_max.argmax_sample",
     "integrality gap": "notation.html#term-integrality-gap",
     "dead code": "questions.html#codebook-collapse",
     "elbo": "07_categorical_vae.html#",

@@ -45,8 +45,12 @@ def pages() -> list[str]:
     """Return the pages in the order of the contents, but for the index: a reader of files searches."""
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
     chapters = [chapter for part in contents["parts"] for chapter in part["chapters"]]
-    named = [contents["root"], *(chapter["file"] for chapter in chapters)]
-    return [page for page in named if page != "genindex"]
+    named = [
+        page["file"]
+        for chapter in chapters
+        for page in (chapter, *chapter.get("sections", []))
+    ]
+    return [contents["root"], *(page for page in named if page != "genindex")]
 
 
 def anchor(page: str, part: str) -> str:
