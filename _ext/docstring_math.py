@@ -1,13 +1,23 @@
-"""Let docstrings write mathematics as $...$, which reads well in an editor; the page gets the math role."""
+"""Let docstrings write mathematics as $...$ and $$...$$, which read well in an editor; the page has it set."""
 
 import re
+from textwrap import dedent, indent
 
 DOLLARS = re.compile(r"\$([^$]+)\$")
+# A formula of its own lines.
+DISPLAY = re.compile(r"(?m)^(?P<margin> *)\$\$(?P<formula>[^$]+)\$\$ *$")
+
+
+def to_directive(match: re.Match[str]) -> str:
+    """Return the directive of a display, at the margin where the display stood."""
+    formula = indent(dedent(match["formula"]).strip(), "   ")
+    return indent(f".. math::\n\n{formula}", match["margin"])
 
 
 def to_math_role(_app, _what, _name, _object, _options, lines: list[str]) -> None:
-    """Replace each $formula$ of a docstring, also one that runs over a line's end."""
-    text = DOLLARS.sub(lambda match: f":math:`{match[1]}`", "\n".join(lines))
+    """Replace each formula of a docstring, also one that runs over a line's end."""
+    text = DISPLAY.sub(to_directive, "\n".join(lines))
+    text = DOLLARS.sub(lambda match: f":math:`{match[1]}`", text)
     lines[:] = text.split("\n")
 
 
