@@ -1,4 +1,4 @@
-"""Let docstrings write mathematics as $...$ and $$...$$, which read well in an editor; the page has it set."""
+"""Let docstrings write mathematics as $...$ and $$...$$, which read well in an editor and set well."""
 
 import re
 from textwrap import dedent, indent
