@@ -5,12 +5,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp, xlogy
 
 # How strongly a Dirichlet law holds that the frequencies are those of the law: from hardly to one in 10^6.
-_CONCENTRATIONS = tuple(4.0**power for power in range(1, 11))
+_CONCENTRATIONS = 4.0 ** np.arange(1, 11)
 # The share of draws that an urn takes from those before, about: of hardly any to a third.
-_EXPECTED_REPEATS = (0.5, 0.125, 0.03125)
+_EXPECTED_REPEATS = np.array([0.5, 0.125, 0.03125])
 # Keeps the standard error of a cell without mass from being 0.
 _LEAST_SPREAD = 1e-300
 
@@ -90,7 +91,7 @@ class CellBets(Martingale):
     def _dirichlet_laws(self) -> list[float]:
         possible = self.probs > 0
         counts, probs = self.counts[possible], self.probs[possible]
-        near = [log_dirichlet(counts, c * probs) for c in _CONCENTRATIONS]
+        near = log_dirichlet(counts, _CONCENTRATIONS[:, None] * probs)
         return [*near, log_dirichlet(counts, np.full(len(counts), 0.5))]
 
     def _known_laws(self) -> dict[str, float]:
@@ -147,10 +148,9 @@ class TransitionBets(Martingale):
     def log_value(self) -> float:
         """The logarithm of the average over the concentrations."""
         by_law = float(xlogy(self.counts, self.probs).sum())
-        chains = [
-            sum(log_dirichlet(row, c * self.probs) for row in self.counts)
-            for c in _CONCENTRATIONS
-        ]
+        # A row of counts per category that comes before.
+        weights = _CONCENTRATIONS[:, None, None] * self.probs
+        chains = log_dirichlet(self.counts, weights).sum(axis=-1)
         return _log_average(chains) - by_law
 
     def sentence(self) -> str:
@@ -193,22 +193,18 @@ class RepeatBets(Martingale):
         values = np.sort(self._groups(draws) % self._num_values, axis=-1)
         size = values.shape[-1]
         for counts in map(_run_lengths, values):
-            by_law = -size * math.log(self._num_values)
-            urns = [self._urn(counts, size, share) for share in _EXPECTED_REPEATS]
-            self._log_ratios += np.array(urns) - by_law
+            concentrations = size / _EXPECTED_REPEATS
+            weights = concentrations[:, None] / self._num_values
+            urns = log_dirichlet(counts, weights, concentrations)
+            self._log_ratios += urns + size * math.log(self._num_values)
             self._repeats += int((counts * (counts - 1)).sum()) // 2
         self._expected += len(values) * math.comb(size, 2) / self._num_values
         self._draws += values.size
 
-    def _urn(self, counts: np.ndarray, size: int, share: float) -> float:
-        concentration = size / share
-        weights = np.full(len(counts), concentration / self._num_values)
-        return log_dirichlet(counts, weights, concentration)
-
     @property
     def log_value(self) -> float:
         """The logarithm of the average over the urns."""
-        return _log_average(self._log_ratios.tolist())
+        return _log_average(self._log_ratios)
 
     def sentence(self) -> str:
         """Say how many pairs of draws are the same."""
@@ -265,33 +261,40 @@ class Evidence:
     """
 
     def __init__(self, bets: Sequence[Martingale]) -> None:
-        self.bets = bets
+        self._bets = bets
+        self._log_values = {id(bet): 0.0 for bet in bets}
         self._largest = 0.0
 
-    def look(self) -> float:
-        r"""Return the p-value so far, $1 / \sup_n M_n$."""
-        now = _log_average([bet.log_value for bet in self.bets])
+    def look(self, changed: Sequence[Martingale]) -> float:
+        r"""Return the p-value so far, $1 / \sup_n M_n$.
+
+        Args:
+            changed: the bets that have seen more draws since the last look.
+        """
+        self._log_values.update({id(bet): bet.log_value for bet in changed})
+        now = _log_average(list(self._log_values.values()))
         self._largest = max(self._largest, now)
         return math.exp(-self._largest)
 
     def sentence(self) -> str:
         """Return what the bet with the most evidence says."""
-        return max(self.bets, key=lambda bet: bet.log_value).sentence()
+        return max(self._bets, key=lambda bet: self._log_values[id(bet)]).sentence()
 
 
 def log_dirichlet(
-    counts: np.ndarray, weights: np.ndarray, total_weight: float | None = None
-) -> float:
+    counts: np.ndarray, weights: np.ndarray, total_weight: np.ndarray | None = None
+) -> np.ndarray:
     r"""Return $\log\bigl(\Gamma(A)/\Gamma(A+n)\prod_i\Gamma(a_i+n_i)/\Gamma(a_i)\bigr)$ of draws in order.
 
     Args:
-        counts: $n_i$; those of cells that never came up may be left out.
-        weights: $a_i$ of the same cells.
-        total_weight: $A = \sum_i a_i$ of all cells, where some are left out.
+        counts: $n_i$, shape ``(..., cells)``; those of cells that never came up may be left out.
+        weights: $a_i$ of the same cells, of a shape that fits.
+        total_weight: $A = \sum_i a_i$ of all cells, shape ``(...)``, where some are left out.
     """
-    total = weights.sum() if total_weight is None else total_weight
+    total = weights.sum(axis=-1) if total_weight is None else total_weight
     each = gammaln(weights + counts) - gammaln(weights)
-    return float(each.sum() + gammaln(total) - gammaln(total + counts.sum()))
+    whole = gammaln(total) - gammaln(total + counts.sum(axis=-1))
+    return each.sum(axis=-1) + whole
 
 
 def _run_lengths(values: np.ndarray) -> np.ndarray:
@@ -299,7 +302,8 @@ def _run_lengths(values: np.ndarray) -> np.ndarray:
     return np.diff(np.flatnonzero(np.r_[True, values[1:] != values[:-1], True]))
 
 
-def _log_average(values: Sequence[float]) -> float:
-    if max(values) == math.inf:
+def _log_average(values: ArrayLike) -> float:
+    values = np.asarray(values)
+    if values.max() == np.inf:
         return math.inf
     return float(logsumexp(values)) - math.log(len(values))

@@ -2,18 +2,19 @@
 
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from gumbel_tutorial.conformance.questions import Check
 from gumbel_tutorial.conformance.records import Finding
 
-_WIDTH = 100
+_WIDTH, _NAME_WIDTH = 100, 24
 
 
 @dataclass(frozen=True)
 class Line:
-    """One check, what it found and how long it took.
+    """One check, what it found and how long it took; its text is a row of the report.
 
     Attributes:
         check: what was asked.
@@ -32,6 +33,15 @@ class Line:
         told = {"check": self.check.name, "fault": self.check.fault}
         rates = {"false_alarm": self.false_alarm, "power": self.check.power}
         return told | rates | asdict(self.finding) | {"seconds": round(self.seconds, 3)}
+
+    def __str__(self) -> str:
+        start = f"{self.check.name:<{_NAME_WIDTH}}  {self.finding.verdict:<11}  "
+        return textwrap.fill(
+            self.finding.sentence,
+            _WIDTH,
+            initial_indent=start,
+            subsequent_indent=" " * len(start),
+        )
 
 
 @dataclass(frozen=True)
@@ -61,8 +71,9 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether no check failed."""
-        return not self.failing
+        """Whether a check passed and none failed."""
+        verdicts = {line.finding.verdict for line in self.lines}
+        return "passed" in verdicts and "failed" not in verdicts
 
     @property
     def false_alarm(self) -> float:
@@ -91,26 +102,14 @@ class Report:
         return json.dumps(head | made | measured, indent=1)
 
     def __str__(self) -> str:
-        name_width = max((len(line.check.name) for line in self.lines), default=0)
-        rows = [_row(line, name_width) for line in self.lines]
+        rows = map(str, self.lines)
         return "\n".join([f"{self.sampler} ({self.kind})", *rows, self.summary()])
 
     def summary(self) -> str:
         """Return the last line of the table: how many checks passed, failed and were not made."""
-        verdicts = [line.finding.verdict for line in self.lines]
-        counts = {verdict: verdicts.count(verdict) for verdict in set(verdicts)}
+        counts = Counter(line.finding.verdict for line in self.lines)
         told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
         return (
             f"{told}; {self.seconds:.1f} s; a sound sampler fails "
             f"with probability {self.false_alarm:.1g} at most"
         )
-
-
-def _row(line: Line, name_width: int) -> str:
-    start = f"{line.check.name:<{name_width}}  {line.finding.verdict:<11}  "
-    return textwrap.fill(
-        line.finding.sentence,
-        _WIDTH,
-        initial_indent=start,
-        subsequent_indent=" " * len(start),
-    )

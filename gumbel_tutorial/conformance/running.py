@@ -31,6 +31,7 @@ def check(
     name: str = "",
     only: Sequence[str] | None = None,
     libraries: Sequence[str] = (),
+    tell: Callable[[Line], object] | None = None,
 ) -> Report:
     """Ask a sampler all questions of its kind, and report the answers.
 
@@ -45,6 +46,7 @@ def check(
         name: what the report calls the sampler.
         only: names of checks; by default all are made.
         libraries: distributions whose versions the report states, besides NumPy's and SciPy's.
+        tell: is called with each line of the report as it is made.
 
     Raises:
         TypeError: ``sample`` can not be called.
@@ -66,10 +68,12 @@ def check(
     chosen = _chosen(kind, only)
     possible = [each for each in chosen if not _missing(each, sampler)]
     share = FALSE_ALARM / max(1, len(possible))
-    lines = tuple(
-        _line(each, sampler, Trial(each.name, seed, share, effort)) for each in chosen
-    )
-    return Report(sampler.name, kind, seed, effort, lines, _versions(libraries))
+    lines = []
+    for each in chosen:
+        lines.append(_line(each, sampler, Trial(each.name, seed, share, effort)))
+        if tell is not None:
+            tell(lines[-1])
+    return Report(sampler.name, kind, seed, effort, tuple(lines), _versions(libraries))
 
 
 def assert_samples(
@@ -87,7 +91,7 @@ def assert_samples(
         options: other arguments of :func:`check`.
 
     Raises:
-        AssertionError: a check failed; the message holds the lines of all that did.
+        AssertionError: a check failed, and the message holds the lines of all that did; or none was made.
         TypeError, ValueError: as :func:`check`.
 
     Examples:
@@ -100,7 +104,7 @@ def assert_samples(
     """
     report = check(sample, kind, seed, **options)
     if not report.passed:
-        raise AssertionError(str(report.only_failing()))
+        raise AssertionError(str(report.only_failing() if report.failing else report))
 
 
 def _chosen(kind: str, only: Sequence[str] | None) -> tuple[Check, ...]:

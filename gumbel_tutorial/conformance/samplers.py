@@ -32,7 +32,9 @@ class Request:
 class AnswersMany(Protocol):
     """A sampler to which one call is dear, so that it takes several requests at a time."""
 
-    announces: tuple[str, ...]
+    @property
+    def announces(self) -> tuple[str, ...]:
+        """Keywords that it takes."""
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Any]:
         """Yield the draws of each request."""
@@ -109,9 +111,15 @@ class Sampler:
             yield from self._function.answer(requests)
             return
         for request in requests:
-            yield self._function(
-                *request.arguments, request.num_draws, request.seed, **request.options
-            )
+            # Its draws are judged, not what NumPy says on the way to them.
+            with np.errstate(all="ignore"):
+                answer = self._function(
+                    *request.arguments,
+                    request.num_draws,
+                    request.seed,
+                    **request.options,
+                )
+            yield answer
 
 
 _DONE = Request((), 0, 0)

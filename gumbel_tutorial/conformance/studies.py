@@ -70,7 +70,7 @@ def follow(
         for draws in sampler.each(study.requests(trial, seeds)):
             for bet in study.bets:
                 bet.update(draws)
-            p_value = evidence.look()
+            p_value = evidence.look(study.bets)
             if p_value <= trial.false_alarm:
                 taken = sampler.draws - before
                 return Finding("failed", evidence.sentence(), p_value, taken)

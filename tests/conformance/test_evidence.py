@@ -100,24 +100,34 @@ def test_what_the_law_excludes_decides_at_once():
     bet = CellBets("masked", np.array([1.0, 0.0]))
     bet.update(np.array([0, 0, 1]))
     assert bet.log_value == math.inf
-    assert Evidence([bet, cell_bets()]).look() == 0.0
+    assert Evidence([bet, cell_bets()]).look([bet]) == 0.0
 
 
 def test_one_draw_of_hardly_any_mass_is_enough():
     bet = CellBets("tail", np.array([1.0, 1e-20]))
     bet.update(np.array([0] * 1000 + [1]))
-    assert Evidence([bet]).look() < 1e-12
+    assert Evidence([bet]).look([bet]) < 1e-12
 
 
 def test_the_p_value_is_that_of_the_best_look():
-    bet, evidence = CellBets("cells", LAW), None
+    bet = CellBets("cells", LAW)
     evidence = Evidence([bet])
     bet.update(np.full(50, 2))
-    least = evidence.look()
+    least = evidence.look([bet])
     assert least < 1e-10
     bet.update(np.random.default_rng(0).choice(3, 5000, p=LAW))
     assert bet.log_value < -math.log(least)
-    assert evidence.look() == least
+    assert evidence.look([bet]) == least
+
+
+def test_evidence_is_the_average_of_its_bets():
+    bets = [CellBets("cells", LAW), CellBets("other cells", LAW)]
+    bets[1].update(np.full(50, 2))
+    evidence = Evidence(bets)
+    assert -math.log(evidence.look(bets[1:])) == pytest.approx(
+        math.log((1 + math.exp(bets[1].log_value)) / 2), rel=1e-12
+    )
+    assert evidence.sentence().startswith("other cells")
 
 
 def test_the_sentence_names_the_cell_and_the_fault():
