@@ -227,3 +227,21 @@ def test_bad_arguments_are_refused_by_name():
         logits=torch.zeros(2, 500),
         generator=None,
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "replacement"), [("gumbel-max", True), ("top-k", False)]
+)
+@pytest.mark.parametrize("num_samples", [1, 3])
+def test_logits_as_far_apart_as_the_dtype_holds_are_drawn_from_in_silence(
+    method, replacement, num_samples
+):
+    logits = np.array([-3e38, 3e38, 0.0, 2e38], np.float32)
+    found = categorical.sample(
+        np.tile(logits, (5000, 1)),
+        generator=np.random.default_rng(0),
+        num_samples=num_samples,
+        replacement=replacement,
+        method=method,
+    )
+    assert (found[:, 0] == 1).all()

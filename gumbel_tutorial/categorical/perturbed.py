@@ -17,6 +17,7 @@ from gumbel_tutorial.arrays import (
     memory,
     namespace,
     perturb,
+    quiet,
     top_k,
     widen,
 )
@@ -28,12 +29,14 @@ from gumbel_tutorial.ziggurat import FEW, fill_log
 _IN_CACHE = 2**15
 
 
+@quiet
 def largest(rows: Array, num_samples: int, generator: Any) -> Array:
     r"""Return for each row $\arg\max_i(\ell_i + G_i)$ of ``num_samples`` noises, shape ``(R, S)``."""
     found = [argmax(values) for values in _perturbed(rows, num_samples, generator)]
     return namespace(rows=rows).reshape(_joined(found), (rows.shape[0], num_samples))
 
 
+@quiet
 def largest_k(rows: Array, k: int, generator: Any) -> Array:
     r"""Return for each row the k categories of largest $\ell_i + G_i$, the largest first."""
     return _joined([top_k(values, k) for values in _perturbed(rows, 1, generator)])

@@ -32,9 +32,10 @@ class OneHotStraightThrough(RelaxedCategory):
 
     def draw(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         """Draw a one-hot vector; the difference of the relaxed one to itself is 0 but for its derivative."""
-        relaxed = soften(self.perturb(shape, generator), self.temperature)
-        relaxed = cast(relaxed, self.unnormalised.dtype)
-        hard = one_hot(argmax(relaxed), shape[-1], dtype=relaxed.dtype)
+        perturbed = self.perturb(shape, generator)
+        relaxed = cast(soften(perturbed, self.temperature), self.unnormalised.dtype)
+        # Not of the relaxed draw: where that is rounded its largest entries tie, the more the warmer it is.
+        hard = one_hot(argmax(perturbed), shape[-1], dtype=relaxed.dtype)
         return hard + (relaxed - relaxed.detach())
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -91,6 +91,13 @@ def rounded(logits, num_draws, seed, temperature, *, hard):
     return sample.round() if hard else sample
 
 
+def largest_of_the_rounded(logits, num_draws, seed, temperature, *, hard, dtype):
+    sample = relaxed(logits, num_draws, seed, temperature)
+    if dtype == "bfloat16":
+        sample = planted.to_bfloat16(sample)
+    return np.eye(len(logits))[sample.argmax(-1)] if hard else sample
+
+
 def draft_at_another_temperature(draft_logits, target_logits, num_draws, seed):
     return planted.fresh_residual_noise(
         draft_logits / 1.1, target_logits, num_draws, seed
@@ -118,6 +125,7 @@ FAULTS = {
     ("relaxed", "winners"): noise_alone_divided,
     ("relaxed", "whole law"): temperature_twice,
     ("relaxed", "straight-through"): rounded,
+    ("relaxed", "straight-through in bfloat16"): largest_of_the_rounded,
     ("speculative", "drafts"): draft_at_another_temperature,
     ("speculative", "emitted law"): planted.shared_draft_noise,
     ("speculative", "acceptance"): drawn_anew,

@@ -27,7 +27,7 @@ def masked_sample(
     min_p: float | None = None,
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw by Gumbel-Max from what a temperature and the masks leave."""
+    """Draw from what a temperature and the masks leave, by the way that suits the sizes."""
     masked = np.asarray(logits) / np.float32(temperature)
     if mask is not None:
         masked = decoding.apply_mask(masked, mask)
@@ -37,7 +37,7 @@ def masked_sample(
         masked = decoding.apply_mask(masked, decoding.nucleus_mask(masked, top_p))
     if min_p is not None:
         masked = decoding.apply_mask(masked, decoding.min_p_mask(masked, min_p))
-    return _with_noise(gumbel_max.argmax_sample, masked, num_draws, seed)
+    return sample(masked, num_draws, seed, method=None)
 
 
 def merged_maxima(logits: np.ndarray, num_draws: int, seed: int) -> np.ndarray:

@@ -40,9 +40,10 @@ def gumbel_softmax(
     temperature: float,
     *,
     hard: bool = False,
+    dtype: str = "float32",
 ) -> np.ndarray:
     """Draw relaxed rows, or one-hot ones."""
-    return _gumbel_softmax(logits, num_draws, seed, temperature, hard, "float32")
+    return _gumbel_softmax(logits, num_draws, seed, temperature, hard, dtype)
 
 
 def _gumbel_softmax(
@@ -82,13 +83,14 @@ def one_hot_straight_through(
     temperature: float,
     *,
     hard: bool = True,
+    dtype: str = "float32",
 ) -> np.ndarray:
     """Draw one-hot rows that are relaxed backwards; the law has no soft form."""
     from gumbel_tutorial.distributions import OneHotStraightThrough
 
     if not hard:
         raise NotImplementedError("the law has no soft form")
-    law = OneHotStraightThrough(temperature, logits=as_tensor(logits))
+    law = OneHotStraightThrough(temperature, logits=as_tensor(logits, dtype))
     return _of_law(law, num_draws, logits, seed)
 
 
@@ -96,7 +98,7 @@ def _of_law(law: Any, num_draws: int, logits: np.ndarray, seed: int) -> np.ndarr
     generator = seeded(seed)
 
     def draw(number: int) -> np.ndarray:
-        return law.rsample((number,), generator=generator).numpy()
+        return law.rsample((number,), generator=generator).float().numpy()
 
     return in_parts(num_draws, logits.shape, draw)
 

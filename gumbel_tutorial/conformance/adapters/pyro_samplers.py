@@ -16,6 +16,7 @@ def relaxed_straight_through(
     temperature: float,
     *,
     hard: bool = True,
+    dtype: str = "float32",
 ) -> np.ndarray:
     """Draw one-hot rows that are relaxed backwards; Pyro has no soft form of this law."""
     import torch
@@ -24,11 +25,13 @@ def relaxed_straight_through(
     if not hard:
         raise NotImplementedError("the law has no soft form")
     law = RelaxedOneHotCategoricalStraightThrough(
-        torch.tensor(temperature), logits=as_tensor(logits)
+        torch.tensor(temperature), logits=as_tensor(logits, dtype)
     )
     with default_generator(seed):
         return in_parts(
-            num_draws, logits.shape, lambda number: law.rsample((number,)).numpy()
+            num_draws,
+            logits.shape,
+            lambda number: law.rsample((number,)).float().numpy(),
         )
 
 

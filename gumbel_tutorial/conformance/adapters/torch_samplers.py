@@ -68,15 +68,16 @@ def gumbel_softmax(
     temperature: float,
     *,
     hard: bool = False,
+    dtype: str = "float32",
 ) -> np.ndarray:
     """Draw relaxed rows, or one-hot ones."""
     from torch.nn import functional
 
-    tensor = as_tensor(logits)
+    tensor = as_tensor(logits, dtype)
 
     def draw(number: int) -> np.ndarray:
         rows = tensor.expand(number, *tensor.shape)
-        return functional.gumbel_softmax(rows, temperature, hard).numpy()
+        return functional.gumbel_softmax(rows, temperature, hard).float().numpy()
 
     with default_generator(seed):
         return in_parts(num_draws, logits.shape, draw)
