@@ -413,3 +413,41 @@ def images(
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return ax
+
+
+def flow(ax: Axes, shares: ArrayLike, currents: ArrayLike, *, largest: float) -> Axes:
+    """Draw a flow between the corners of a polygon, numbered from one, discs whose areas are their shares.
+
+    Args:
+        ax: where to draw.
+        shares: one number per corner, shape ``(n,)``.
+        currents: what flows from the row's corner to the column's, antisymmetric, shape ``(n, n)``.
+        largest: the current of the widest arrow; the others are as wide as they are large.
+
+    Returns:
+        The axes.
+    """
+    shares, currents = np.asarray(shares), np.asarray(currents)
+    turns = np.pi / 2 - 2 * np.pi * np.arange(len(shares)) / len(shares)
+    places = np.stack([np.cos(turns), np.sin(turns)], -1)
+    for start, end in np.argwhere(currents > 1e-9 * largest):
+        ax.annotate(
+            "",
+            xy=places[end],
+            xytext=places[start],
+            arrowprops={
+                "arrowstyle": "simple",
+                "shrinkA": 12,
+                "shrinkB": 15,
+                "mutation_scale": 3 + 27 * currents[start, end] / largest,
+                "facecolor": COLOURS[0],
+                "edgecolor": "none",
+            },
+        )
+    ax.scatter(*places.T, s=1800 * shares, color=FAINT, zorder=3)
+    for number, place in enumerate(places, 1):
+        ax.annotate(f"{number}", place, ha="center", va="center", zorder=4)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    ax.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4))
+    return ax

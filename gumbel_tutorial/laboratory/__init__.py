@@ -7,7 +7,11 @@ with needing(__name__, "torch"):
 
 
 from gumbel_tutorial.laboratory.budgets import Budgets
-from gumbel_tutorial.laboratory.edges import edge_estimates
+from gumbel_tutorial.laboratory.edges import (
+    edge_estimates,
+    gauss_places,
+    upper_gauss_places,
+)
 from gumbel_tutorial.laboratory.measurement import (
     Figure,
     Measurement,
@@ -18,7 +22,9 @@ from gumbel_tutorial.laboratory.measurement import (
     measure,
     progress,
 )
+from gumbel_tutorial.laboratory.moments import exact_moments
 from gumbel_tutorial.laboratory.order import (
+    corner_estimates,
     degree,
     least_variance_table,
     linear_residual,
@@ -42,11 +48,14 @@ __all__ = [
     "Measurement",
     "Problem",
     "SlopeTable",
+    "corner_estimates",
     "count_evaluations",
     "degree",
     "edge_estimates",
     "exact_gradient",
+    "exact_moments",
     "examine",
+    "gauss_places",
     "gradients",
     "least_variance_table",
     "linear_residual",
@@ -57,4 +66,5 @@ __all__ = [
     "progress",
     "slope_table",
     "squared_distance",
+    "upper_gauss_places",
 ]

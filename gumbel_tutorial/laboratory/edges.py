@@ -2,9 +2,10 @@ r"""Slopes at places along the edges of the simplex: every estimate that a rule 
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
-from gumbel_tutorial.checks import refuse
+from gumbel_tutorial.checks import check_count, refuse
 from gumbel_tutorial.estimators.protocol import Losses, slope_at
 
 
@@ -45,3 +46,41 @@ def edge_estimates(
         _, slopes = slope_at(f, place * corners[:, None] + (1 - place) * corners)
         rates = rates + weight * (slopes * along).sum(-1)
     return rates[..., None] * along / 2
+
+
+def gauss_places(number: int) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return the places in (0, 1) and the weights of the Gauss-Legendre rule, exact for degree $2n - 1$.
+
+    Args:
+        number: n, how many places.
+
+    Raises:
+        ValueError: less than one place.
+
+    Examples:
+        >>> gauss_places(1)
+        (array([0.5]), array([1.]))
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(check_count(number, "number", 1))
+    return (1 + nodes) / 2, weights / 2
+
+
+def upper_gauss_places(number: int) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return the upper half of the 2n places of :func:`gauss_places`, with their weights doubled.
+
+    Along an edge between two draws, either of which may come first, it has the mean of all 2n: it is exact
+    for losses of degree $4n$.
+
+    Args:
+        number: n, how many places.
+
+    Raises:
+        ValueError: less than one place.
+
+    Examples:
+        >>> places, weights = upper_gauss_places(1)
+        >>> f"{places[0]:.4f}", weights
+        ('0.7887', array([1.]))
+    """
+    places, weights = gauss_places(2 * check_count(number, "number", 1))
+    return places[number:], 2 * weights[number:]

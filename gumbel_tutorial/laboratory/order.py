@@ -7,6 +7,7 @@ matrices, a tensor of shape ``(K, K, K)``: the winner, the entry of the estimate
 import torch
 
 from gumbel_tutorial.checks import check_open_simplex, check_positive, refuse
+from gumbel_tutorial.estimators.protocol import Losses, slope_at
 
 
 def linear_residual(table: torch.Tensor, probs: torch.Tensor) -> torch.Tensor:
@@ -59,6 +60,27 @@ def product_residual(table: torch.Tensor, probs: torch.Tensor) -> torch.Tensor:
     weighted = (probs[:, None, None] * table).mT
     own = torch.diag_embed(_softmax_jacobian(probs)).movedim(0, -1)
     return weighted + weighted.transpose(0, 1) - own
+
+
+def corner_estimates(f: Losses, table: torch.Tensor) -> torch.Tensor:
+    r"""Return $A_i\nabla f(e_i)$ for every corner: all that an estimator with this table can give.
+
+    Args:
+        f: samples ``(..., K)`` to losses, differentiable.
+        table: shape ``(K, K, K)``.
+
+    Returns:
+        Shape ``(K, K)``: the winner, the entry of the estimate.
+
+    Examples:
+        >>> table = torch.eye(2, dtype=torch.float64).expand(2, 2, 2)
+        >>> corner_estimates(lambda z: z[..., 0] ** 2, table)  # the slopes themselves
+        tensor([[2., 0.],
+                [0., 0.]], dtype=torch.float64)
+    """
+    corners = torch.eye(len(table), dtype=table.dtype, device=table.device)
+    _, slopes = slope_at(f, corners)
+    return torch.einsum("iml,il->im", table, slopes)
 
 
 def degree(

@@ -24,6 +24,19 @@ class SlopeTable:
     error: torch.Tensor
     spread: torch.Tensor
 
+    def tolerance(self, probs: torch.Tensor, num_errors: float = 6.0) -> float:
+        r"""Return what a residual of the order conditions may be by chance, at least 1e-10.
+
+        A residual adds up two entries or K of independent parts of the table, each times the probability of
+        its winner: twice the largest of these, and $\sqrt K$ times it, bound its standard error.
+
+        Args:
+            probs: $\pi$, shape ``(K,)``.
+            num_errors: how many standard errors.
+        """
+        largest = (probs[:, None, None] * self.error).max().item()
+        return max(1e-10, num_errors * max(2.0, len(probs) ** 0.5) * largest)
+
 
 def slope_table(
     estimator: str | Estimator,

@@ -220,3 +220,16 @@ def test_methods_that_meet_differ_in_colour_and_in_dash(family):
         [1 for colour, _ in chosen if colour != plots.INK]
     )
     assert len({str(look) for look in chosen}) == len(chosen)
+
+
+def test_a_flow_has_one_arrow_for_each_current_and_one_number_for_each_corner(ax):
+    currents = np.array([[0, 2.0, 0], [-2.0, 0, 1.0], [0, -1.0, 0]])
+    plots.flow(ax, [0.5, 0.3, 0.2], currents, largest=2.0)
+    arrows = [text for text in ax.texts if text.arrow_patch is not None]
+    sizes = [arrow.arrow_patch.get_mutation_scale() for arrow in arrows]
+    assert sizes == [30, 16.5]
+    # From the corner at the top to the next one clockwise.
+    np.testing.assert_allclose(arrows[0].xyann, [0, 1], atol=1e-12)
+    np.testing.assert_allclose(arrows[0].xy, [3**0.5 / 2, -0.5])
+    names = [text.get_text() for text in ax.texts if text.arrow_patch is None]
+    assert names == ["1", "2", "3"]

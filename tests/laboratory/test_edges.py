@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from gumbel_tutorial.laboratory.edges import edge_estimates
+from gumbel_tutorial.laboratory.edges import (
+    edge_estimates,
+    gauss_places,
+    upper_gauss_places,
+)
 from gumbel_tutorial.laboratory.measurement import exact_gradient
 
 PROBS = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
@@ -20,14 +24,9 @@ def bias(degree, places, weights):
     return (mean - exact_gradient(power, PROBS.log())).abs().max()
 
 
-def half_of_gauss(number):
-    nodes, weights = np.polynomial.legendre.leggauss(2 * number)
-    return (1 + nodes[number:]) / 2, weights[number:]
-
-
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_half_of_the_gauss_places_reach_four_degrees_each_and_no_more(number):
-    places, weights = half_of_gauss(number)
+    places, weights = upper_gauss_places(number)
     for degree in range(1, 4 * number + 1):
         assert bias(degree, places, weights) < 1e-12
     assert bias(4 * number + 2, places, weights) > 1e-9
@@ -47,3 +46,17 @@ def test_the_first_draw_is_the_place_one():
 def test_every_place_needs_a_weight():
     with pytest.raises(ValueError, match="weights must be as many as the 2 places"):
         edge_estimates(lambda x: x[..., 0], 2, [0.0, 1.0], [1.0])
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_gauss_places_integrate_powers_and_no_more(number):
+    places, weights = gauss_places(number)
+    for power in range(2 * number):
+        np.testing.assert_allclose(weights @ places**power, 1 / (power + 1), rtol=1e-13)
+    assert abs(weights @ places ** (2 * number) - 1 / (2 * number + 1)) > 1e-7
+
+
+@pytest.mark.parametrize("places", [gauss_places, upper_gauss_places])
+def test_there_is_at_least_one_place(places):
+    with pytest.raises(ValueError, match="number must be a whole number of at least 1"):
+        places(0)

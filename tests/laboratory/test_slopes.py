@@ -81,3 +81,11 @@ def test_every_category_must_come_up_twice():
 def test_logits_are_those_of_one_variable():
     with pytest.raises(ValueError, match="logits must have shape"):
         slope_table("darn", LOGITS[None], 10, generator=seeded())
+
+
+def test_a_tolerance_is_for_what_was_drawn_at_random():
+    assert read("darn").tolerance(PROBS) == 1e-10
+    drawn = read("gumbel_rao", 2000, temperature=0.5)
+    more = read("gumbel_rao", 8000, temperature=0.5)
+    ratio = drawn.tolerance(PROBS) / more.tolerance(PROBS)
+    assert 1.5 < ratio < 2.7  # about two, as the errors
