@@ -420,6 +420,9 @@ QUERIES = {
     "integrality gap": "notation.html#term-integrality-gap",
     "dead code": "questions.html#codebook-collapse",
     "elbo": "07_categorical_vae.html#",
+    "draft noise": "corrections.html#the-drafts-noise",
+    "exp(logvar)": "corrections.html#a-normal-draw",
+    "misprints": "corrections.html#misprints",
 }
 
 
