@@ -14,7 +14,7 @@ bfloat16 noise is computed in float32 at least and rounded last.
 
 import math
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -175,13 +175,28 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
         >>> gumbel_like(np.zeros(2), generator=np.random.default_rng(0)).round(4).tolist()
         [0.3858, -0.0194]
     """
-    check_floating(array, "array")
-    name = "float64" if bits(array) >= 64 else "float32"
-    if generator is not None or not is_torch(array):
-        check_generator(generator, array)
+    name = _checked_name(array, generator)
     if is_torch(array):
         return _torch_gumbel(array.shape, generator, array.device, name, like=array)
     draws = _gumbel(tuple(array.shape), generator, name)
+    if is_jax(array) or isinstance(array, (np.ndarray, np.generic)):
+        return draws
+    return namespace(array=array).asarray(draws)
+
+
+def normal_like(array: Array, *, generator: "Generator | None" = None) -> Array:
+    """Draw standard normal noise for ``array``; arguments and errors as :func:`gumbel_like`.
+
+    Examples:
+        >>> normal_like(np.zeros(2), generator=np.random.default_rng(0)).round(4).tolist()
+        [0.1257, -0.1321]
+    """
+    name = _checked_name(array, generator)
+    if is_torch(array):
+        torch = sys.modules["torch"]
+        options = {"device": array.device, "dtype": getattr(torch, name)}
+        return torch.randn(array.shape, generator=generator, **options)
+    draws = normal(tuple(array.shape), generator=cast(Any, generator), dtype=name)
     if is_jax(array) or isinstance(array, (np.ndarray, np.generic)):
         return draws
     return namespace(array=array).asarray(draws)
@@ -191,6 +206,15 @@ def logistic_like(array: Array, *, generator: "Generator | None" = None) -> Arra
     """Draw standard logistic noise for ``array``; arguments and errors as :func:`gumbel_like`."""
     first, second = (gumbel_like(array, generator=each) for each in _twice(generator))
     return first - second
+
+
+def _checked_name(array: Array, generator: Any) -> str:
+    """Check what noise like an array takes, and return the name of its dtype, float32 at least."""
+    check_floating(array, "array")
+    name = "float64" if bits(array) >= 64 else "float32"
+    if generator is not None or not is_torch(array):
+        check_generator(generator, array)
+    return name
 
 
 def plain_exponential(like: Array, generator: Any) -> Array:

@@ -276,10 +276,20 @@ BEYOND_THE_BOOK = {
     "categorical.perplexity",
     "categorical.sample",
     "categorical.sampling_method",
+    "estimators.beyond_reinmax.reinmax_cv",
+    "estimators.beyond_reinmax.reinmax_rao",
+    "estimators.coupled.categorical_disarm",
+    "estimators.denoising.redge",
+    "estimators.denoising.reindge",
+    "estimators.leave_one_out.double_control_variates",
+    "estimators.leave_one_out.rodeo",
     "estimators.minimum_variance.mve",
+    "estimators.perturb_and_map.imle",
+    "estimators.sparse.sparse_marginalisation",
     "gumbel.truncated_log_cdf",
     "noise.logistic_like",
     "noise.normal",
+    "noise.normal_like",
 }
 
 

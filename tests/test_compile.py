@@ -84,7 +84,7 @@ def test_a_compiled_function_takes_a_varying_batch():
 
 
 def test_noise_like_a_tensor_compiles_in_one_graph():
-    for draw in (noise.gumbel_like, noise.logistic_like):
+    for draw in (noise.gumbel_like, noise.logistic_like, noise.normal_like):
         compiled = torch.compile(draw, backend="aot_eager", fullgraph=True)
         draws = compiled(torch.zeros(1000, dtype=torch.bfloat16))
         assert draws.dtype == torch.float32

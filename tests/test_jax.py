@@ -211,7 +211,7 @@ def test_a_key_draws_the_same_noise_every_time_and_maps_and_traces():
 
 def test_noise_like_an_array_of_jax():
     key = jax.random.key(0)
-    for draw in (noise.gumbel_like, noise.logistic_like):
+    for draw in (noise.gumbel_like, noise.logistic_like, noise.normal_like):
         draws = draw(jnp.zeros((2, 3), jnp.bfloat16), generator=key)
         assert draws.dtype == np.float32
         assert draws.shape == (2, 3)

@@ -358,6 +358,14 @@ def test_logistic_like_draws_what_logistic_draws(dtype):
     assert torch.equal(like, noise.logistic((5, 3), generator=second, dtype=kind))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal_like_draws_what_normal_draws(dtype):
+    kind = getattr(torch, dtype)
+    first, second = (torch.Generator().manual_seed(1) for _ in range(2))
+    like = noise.normal_like(torch.zeros(5, 3, dtype=kind), generator=first)
+    assert torch.equal(like, noise.normal((5, 3), generator=second, dtype=kind))
+
+
 def test_gumbel_like_refuses_a_generator_of_the_other_library(rng, torch_generator):
     with pytest.raises(
         TypeError, match=r"generator must be a torch\.Generator, got Generator"

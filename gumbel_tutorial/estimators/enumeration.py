@@ -55,13 +55,21 @@ def _all_states(logits: torch.Tensor, batch_ndim: int) -> torch.Tensor:
     count = num_categories ** math.prod(variables)
     if count > MOST_STATES:
         refuse("logits", f"have at most {MOST_STATES} states", count)
-    number = torch.arange(count, device=logits.device)
-    digits = []
-    for _ in range(math.prod(variables)):
-        digits.append(number % num_categories)
-        number = number // num_categories
-    index = torch.stack(digits, -1) if digits else number[:, None][:, :0]
+    index = all_digits(num_categories, variables, logits.device)
     states = as_one_hot(index, logits).reshape(
         count, *(1 for _ in range(batch_ndim)), *logits.shape[batch_ndim:]
     )
     return states.expand(count, *logits.shape).contiguous()
+
+
+def all_digits(
+    base: int, variables: tuple[int, ...], device: torch.device
+) -> torch.Tensor:
+    """Return every number of a base, its digits one for each variable: ``(base ** N, N)``."""
+    size = math.prod(variables)
+    number = torch.arange(base**size, device=device)
+    digits = []
+    for _ in range(size):
+        digits.append(number % base)
+        number = number // base
+    return torch.stack(digits, -1) if digits else number[:, None][:, :0]

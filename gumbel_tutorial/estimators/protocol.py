@@ -177,6 +177,19 @@ def slope_at(f: Losses, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
     return losses.detach(), slope.detach()
 
 
+def losses_with_slope(
+    f: Losses, sample: torch.Tensor, *, several: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return f at the sample, as :func:`evaluate` does, and its gradient there, cut off: one evaluation."""
+
+    def at(leaf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        losses = evaluate(f, leaf, several=several)
+        return losses, losses
+
+    losses, slope = differentiate(at, sample, "f", keep=True)
+    return losses, slope.detach()
+
+
 def is_transformed() -> bool:
     """Tell whether torch.compile or torch.func runs the code: both refuse a leaf of our own."""
     if torch.compiler.is_compiling():

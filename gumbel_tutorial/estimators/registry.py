@@ -9,8 +9,12 @@ from typing import Any
 import torch
 
 from gumbel_tutorial.estimators.antithetic import arm, disarm
+from gumbel_tutorial.estimators.beyond_reinmax import reinmax_cv, reinmax_rao
 from gumbel_tutorial.estimators.control_variates import muprop, rebar, relax
+from gumbel_tutorial.estimators.coupled import categorical_disarm
+from gumbel_tutorial.estimators.denoising import redge, reindge
 from gumbel_tutorial.estimators.enumeration import exact
+from gumbel_tutorial.estimators.leave_one_out import double_control_variates, rodeo
 from gumbel_tutorial.estimators.minimum_variance import mve
 from gumbel_tutorial.estimators.pathwise import (
     darn,
@@ -21,6 +25,7 @@ from gumbel_tutorial.estimators.pathwise import (
     straight_through,
     straight_through_gumbel_softmax,
 )
+from gumbel_tutorial.estimators.perturb_and_map import imle
 from gumbel_tutorial.estimators.protocol import Estimator
 from gumbel_tutorial.estimators.rao_blackwell import gumbel_rao
 from gumbel_tutorial.estimators.score_function import (
@@ -31,6 +36,7 @@ from gumbel_tutorial.estimators.score_function import (
     vimco,
 )
 from gumbel_tutorial.estimators.second_order import reinmax, zgr
+from gumbel_tutorial.estimators.sparse import sparse_marginalisation
 from gumbel_tutorial.estimators.without_replacement import unordered_set
 
 
@@ -95,12 +101,25 @@ ESTIMATORS: Mapping[str, EstimatorInfo] = {
     "reinmax": EstimatorInfo(reinmax),
     "zgr": EstimatorInfo(zgr),
     "mve": EstimatorInfo(mve),
+    "reinmax_rao": EstimatorInfo(reinmax_rao),
+    "reinmax_cv": EstimatorInfo(reinmax_cv),
+    # Their samples have another law than softmax, and their mean is that law's expectation at best.
+    "redge": EstimatorInfo(redge),
+    "reindge": EstimatorInfo(reindge),
+    "imle": EstimatorInfo(imle),
     "muprop": EstimatorInfo(muprop, unbiased=True, relaxes=True),
     "rebar": EstimatorInfo(rebar, unbiased=True, relaxes=True),
     "relax": _black_box(relax),
     "arm": _black_box(arm),
     "disarm": _black_box(disarm),
+    "categorical_disarm": _black_box(categorical_disarm),
+    "double_control_variates": EstimatorInfo(double_control_variates, unbiased=True),
+    "rodeo": EstimatorInfo(rodeo, unbiased=True),
     "unordered_set": _black_box(unordered_set),
+    # Exact for sparsemax, which is another law.
+    "sparse_marginalisation": EstimatorInfo(
+        sparse_marginalisation, differentiates=False
+    ),
 }
 
 

@@ -143,7 +143,12 @@ def rloo(
 ) -> torch.Tensor:
     r"""Estimate by $\frac1n\sum_i\big(f(z_i) - \frac{1}{n-1}\sum_{j\neq i} f(z_j)\big)\nabla\log p(z_i)$.
 
-    Source: Kool, van Hoof and Welling (2019), equation 8; Salimans and Knowles (2014).
+    This is what the training of language models runs: n answers to one prompt, f the negative reward of
+    each. It is $\frac n{n-1}$ times GRPO without its division by the standard deviation, since f less the
+    mean of the others is that multiple of f less the mean of all; with the division the mean is in general
+    no multiple of the gradient, which chapter 9 proves.
+    Source: Kool, van Hoof and Welling (2019), equation 8; Salimans and Knowles (2014); for language models
+    Ahmadian et al. (2024), and GRPO is of Shao et al. (2024).
     Unbiased. Cost: n evaluations of f, no derivative of f.
 
     Args:

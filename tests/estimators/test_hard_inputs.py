@@ -100,7 +100,9 @@ def test_a_learned_option_has_a_finite_gradient_beside_an_excluded_category(
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.int64])
-@pytest.mark.parametrize("name", ["exact", "reinforce", "rloo", "relax", "disarm"])
+@pytest.mark.parametrize(
+    "name", ["exact", "reinforce", "rloo", "relax", "disarm", "categorical_disarm"]
+)
 def test_a_loss_may_count(name, dtype):
     problem = Problem(lambda z: (z[..., 1] > 0).to(dtype), LOGITS)
     options = {"control": lambda x: x.softmax(-1)[..., 1]} if name == "relax" else {}
@@ -180,7 +182,9 @@ def test_a_shape_or_slope_that_would_mislead_is_refused(name, option, message):
         estimate(name, logits, **option)
 
 
-@pytest.mark.parametrize("name", ["muprop", "rebar"])
+@pytest.mark.parametrize(
+    "name", ["muprop", "rebar", "double_control_variates", "rodeo", "imle"]
+)
 def test_a_loss_without_a_derivative_is_named(name):
     with pytest.raises(ValueError, match="f must be differentiable"):
         estimate(name, torch.zeros(5, 3), lambda z: z.argmax(-1).float())
@@ -206,6 +210,8 @@ def test_a_loss_that_is_no_tensor_is_refused(name):
         "gumbel_rao",
         "rebar",
         "reinmax",
+        "reinmax_rao",
+        "reinmax_cv",
     ],
 )
 def test_a_wrong_temperature_is_named(name):
@@ -230,6 +236,9 @@ def test_a_temperature_may_differ_by_row():
         ("vimco", "num_samples"),
         ("unordered_set", "num_samples"),
         ("gumbel_rao", "num_inner"),
+        ("double_control_variates", "num_samples"),
+        ("rodeo", "num_samples"),
+        ("reinmax_rao", "num_inner"),
     ],
 )
 def test_a_count_is_a_whole_number_of_any_library(name, option):

@@ -42,6 +42,8 @@ def options(name, problem):
         "rebar": [{"temperature": 0.1}, {"temperature": 1.0, "scale": 0.4}],
         "relax": [half],
         "unordered_set": [{"num_samples": 2}],
+        "double_control_variates": [{"num_samples": 2}, {"num_samples": 4}],
+        "rodeo": [{"num_samples": 2}, {"num_samples": 4, "scale": 0.3}],
     }.get(name, [{}])
 
 

@@ -5,6 +5,7 @@ import math
 import torch
 
 from gumbel_tutorial import estimators, noise
+from gumbel_tutorial.estimators.enumeration import all_digits
 from gumbel_tutorial.laboratory.measurement import gradients
 from gumbel_tutorial.nn import arguments, plain
 
@@ -34,7 +35,7 @@ def energy(z):
 
 
 def hold_noise(monkeypatch):
-    """Let every draw of Gumbel noise be one and the same function of its shape."""
+    """Let every draw of noise be one and the same function of its shape."""
 
     def held(array, *, generator=None):
         del generator
@@ -45,8 +46,9 @@ def hold_noise(monkeypatch):
 
 
 def give_noise(monkeypatch, gumbel_like):
-    """Let every draw of Gumbel noise be that of a function, also where samples have a short way."""
+    """Let every draw of Gumbel or normal noise be that of a function, also where samples have a short way."""
     monkeypatch.setattr(noise, "gumbel_like", gumbel_like)
+    monkeypatch.setattr(noise, "normal_like", gumbel_like)
     monkeypatch.setattr(arguments, "gumbel_like", gumbel_like)
     monkeypatch.setattr(plain, "is_plain", lambda *_: False)
 
@@ -93,3 +95,32 @@ def _enumerate(name, problem, monkeypatch, options):
             drawn = gradients(name, problem.f, logits, 1, generator=seeded(), **options)
         estimates.append(drawn[0])
     return logits.softmax(-1), torch.stack(estimates)
+
+
+def enumerate_several(name, problem, monkeypatch, num_samples, **options):
+    """Return the mean of an estimator of several independent samples, over all that they can be."""
+    logits = problem.logits
+    states = all_states(logits)
+    chosen = torch.cartesian_prod(*[torch.arange(len(states))] * num_samples)
+    samples = states[chosen].movedim(1, 0)
+    log_probs = (samples * logits.log_softmax(-1)).flatten(2).sum(-1).sum(0)
+
+    def winning(like, *, generator):
+        del generator
+        return 1e3 * samples.reshape(like.shape)
+
+    with monkeypatch.context() as held:
+        give_noise(held, winning)
+        options = {"num_samples": num_samples, **options}
+        drawn = gradients(
+            name, problem.f, logits, len(chosen), generator=seeded(), **options
+        )
+    return torch.einsum("n,n...->...", log_probs.exp(), drawn)
+
+
+def all_states(logits):
+    """Return every one-hot state of variables (..., K), (states, ..., K)."""
+    size = logits.shape[-1]
+    digits = all_digits(size, logits.shape[:-1], logits.device)
+    states = torch.eye(size).to(logits)[digits]
+    return states.reshape(len(digits), *logits.shape)

@@ -121,6 +121,15 @@ def test_refusals():
         ("muprop", 2, 1),
         ("rebar", 3, 2),
         ("exact", 64, 0),
+        ("mve", 1, 1),
+        ("categorical_disarm", 2, 0),
+        ("double_control_variates", 2, 2),
+        ("rodeo", 2, 2),
+        ("imle", 1, 1),
+        ("redge", 1, 1),
+        ("reindge", 1, 1),
+        ("reinmax_rao", 1, 1),
+        ("reinmax_cv", 1, 1),
     ],
 )
 def test_evaluations_are_those_of_the_docstring(name, values, slopes):
