@@ -7,7 +7,8 @@ import pypdf
 import pytest
 from helpers.site import ROOT
 
-pytestmark = pytest.mark.browser
+# One worker has them all, so that the book is printed once.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pdf")]
 
 # A few pages stand for the book: long formulas, wide tables, pictures, code.
 PART = [

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from helpers.site import SITE, open_page, serious_findings
+from helpers.audits import serious_findings
+from helpers.site import SITE, open_page
 
 pytestmark = pytest.mark.browser
 

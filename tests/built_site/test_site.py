@@ -1,4 +1,4 @@
-"""The built site in a real browser: every page, desktop and phone, light and dark."""
+"""The built site: what its pages say, its menus and keys, its search, and what an address brings."""
 
 import json
 import re
@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 import colab
 import nbformat
 import pytest
-from helpers.site import BUILT, PAGES, ROOT, SITE, open_page, serious_findings
+from helpers.audits import menu_button, menu_state
+from helpers.site import BUILT, PAGES, ROOT, SITE, open_page
 from sphinx.errors import ConfigError
 
 pytestmark = pytest.mark.browser
@@ -41,73 +42,6 @@ def test_a_page_bears_the_licence_and_the_name_of_the_book_once(path):
     title = re.search(r"(?s)<title>(.*?)</title>", html)[1]
     assert title.count("Gumbel-Softmax, proved and run") == 1
     assert 'logo__title">Gumbel-Softmax, proved and run<' in html
-
-
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_are_self_contained_silent_accessible_and_fit(browser, page, theme):
-    tab, complaints, requests = open_page(browser, page, theme)
-    assert tab.evaluate("document.documentElement.dataset.theme") == theme
-    assert framed_pictures(tab) == []
-    for width in (1366, 375):
-        tab.set_viewport_size({"width": width, "height": 900})
-        wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"{page} is {wide} px too wide at {width} px"
-        assert serious_findings(tab) == {}
-    # Last, since a button that is pressed shows its tooltip.
-    for width in (1366, 375):
-        tab.set_viewport_size({"width": width, "height": 900})
-        assert dead_menus(tab) == []
-    assert complaints == []
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-    tab.context.close()
-
-
-def framed_pictures(tab):
-    """Return the pictures that stand on a ground or in a frame of their own."""
-    return tab.evaluate(
-        """[...document.querySelectorAll('.bd-content img')].filter(picture => {
-            const {backgroundColor, padding} = getComputedStyle(picture);
-            return backgroundColor !== 'rgba(0, 0, 0, 0)' || padding !== '0px';
-        }).map(picture => picture.src)"""
-    )
-
-
-def dead_menus(tab):
-    """Press each menu button that shows, twice where it folds; return those that do nothing."""
-    return [
-        side
-        for side in ("primary", "secondary")
-        if menu_button(tab, side).is_visible() and not answers(tab, side)
-    ]
-
-
-def menu_button(tab, side):
-    return tab.locator(f".bd-header-article .{side}-toggle")
-
-
-def answers(tab, side):
-    """Press a menu button, put the page back as it was, and return whether something changed."""
-    before = menu_state(tab, side)
-    menu_button(tab, side).click()
-    after = menu_state(tab, side)
-    if after == "open":
-        tab.keyboard.press("Escape")
-    elif after != before:
-        menu_button(tab, side).click()
-    return after != before and menu_state(tab, side) == before
-
-
-def menu_state(tab, side):
-    """Return where a reader finds a menu: open over the page, folded away, or beside the text."""
-    return tab.evaluate(
-        """side => {
-            const [menu, dialog] = ['', '-modal'].map(
-                end => document.querySelector(`#pst-${side}-sidebar${end}`));
-            return dialog.open ? 'open' : menu.matches('.pst-sidebar-hidden') ? 'folded' : 'beside';
-        }""",
-        side,
-    )
 
 
 @pytest.mark.parametrize("width", [375, 820, 1100, 1366])

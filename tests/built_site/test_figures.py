@@ -8,10 +8,20 @@ from helpers.site import SITE, open_page
 
 pytestmark = pytest.mark.browser
 
+TWELVE_FRAMES = """() => new Promise(done => {
+    let left = 12;
+    const next = () => (left-- ? requestAnimationFrame(next) : done());
+    next();
+})"""
+
 places = pytest.mark.parametrize("name", PLACES)
 
 
-@pytest.fixture(scope="module", params=PLACES)
+# One worker has the tests of one figure, so that its page is opened once.
+groups = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PLACES]
+
+
+@pytest.fixture(scope="module", params=groups)
 def placed(browser, request):
     """Return a figure on its page, which is opened once for the tests that do not move it."""
     page, place = PLACES[request.param]
@@ -105,7 +115,7 @@ def test_it_rests_while_it_is_off_the_screen(opened, name):
             element.figure.animate(() => true);
         }"""
     )
-    figure.page.wait_for_timeout(200)
+    figure.page.evaluate(TWELVE_FRAMES)
     assert figure.evaluate("element => element.figure.painted") == 0
     figure.scroll_into_view_if_needed()
     figure.page.wait_for_function(

@@ -8,39 +8,6 @@ from helpers.site import PAGES, SITE, open_page
 
 pytestmark = pytest.mark.browser
 
-CUT = """selector => [...document.querySelectorAll(selector)]
-    .filter(one => one.scrollWidth > one.clientWidth + 1)
-    .map(one => [one.scrollWidth - one.clientWidth, one.textContent.trim().slice(0, 60)])"""
-FORMULAS = "div.math .katex-display"
-TABLES = ".pst-scrollable-table-container, .text_html"
-BENT = """async () => {
-    const pictures = [...document.querySelectorAll('.bd-content img')].filter(one => one.offsetHeight);
-    for (const one of pictures) one.loading = 'eager';
-    await Promise.all(pictures.map(one => one.decode()));
-    return pictures
-        .filter(one => {
-            const [seen, own] = [one.offsetWidth / one.offsetHeight, one.naturalWidth / one.naturalHeight];
-            return Math.abs(seen / own - 1) > 0.02;
-        })
-        .map(one => one.src);
-}"""
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_nothing_is_cut_on_a_desktop_or_on_paper(browser, page):
-    tab, _, _ = open_page(browser, page)
-    assert tab.evaluate(CUT, FORMULAS) == []
-    assert tab.evaluate(CUT, TABLES) == []
-    assert tab.evaluate(CUT, ".cell_input pre") == []
-    assert tab.evaluate(BENT) == []
-    tab.set_viewport_size({"width": 375, "height": 800})
-    assert tab.evaluate(BENT) == []
-    # The width of A4 less its margins.
-    tab.emulate_media(media="print")
-    tab.set_viewport_size({"width": 700, "height": 900})
-    assert tab.evaluate(CUT, FORMULAS) == []
-    tab.context.close()
-
 
 @pytest.mark.parametrize("page", PAGES)
 def test_headings_come_in_order(page):

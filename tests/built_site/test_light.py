@@ -1,64 +1,11 @@
 """What a page weighs and what it waits for: no script before the text, and no icon that is not used."""
 
-import gzip
 import re
 
 import pytest
 from helpers.site import PAGES, SITE
 
 pytestmark = pytest.mark.browser
-
-LIMIT = 800_000
-COMPRESSED = {".woff2", ".png", ".svgz"}
-
-
-def fetched(browser, address, page):
-    """Open a page over http with all its pictures; return what it asked for and its complaints."""
-    context = browser.new_context(viewport={"width": 1366, "height": 900})
-    tab = context.new_page()
-    paths, complaints = set(), []
-    tab.on("request", lambda request: paths.add(request.url))
-    tab.on(
-        "console",
-        lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
-    )
-    tab.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-    tab.on(
-        "response",
-        lambda r: (
-            complaints.append(f"{r.status}: {r.url}") if r.status >= 400 else None
-        ),
-    )
-    tab.goto(f"{address}/{page}")
-    tab.evaluate(
-        """async () => {
-            for (const picture of document.images) picture.loading = 'eager';
-            await Promise.all([...document.images].map(picture => picture.decode()));
-        }"""
-    )
-    tab.wait_for_load_state("networkidle")
-    context.close()
-    names = {re.sub(r"[?#].*", "", path.removeprefix(f"{address}/")) for path in paths}
-    return names, complaints
-
-
-def weight(name):
-    """Return the bytes of a file as a compressing server sends them."""
-    path = SITE / name
-    content = path.read_bytes()
-    return len(content if path.suffix in COMPRESSED else gzip.compress(content, 6))
-
-
-@pytest.mark.parametrize("page", [*PAGES, "search.html"])
-def test_a_page_with_all_it_shows_is_light_and_asks_this_host_alone(
-    browser, served, page
-):
-    names, complaints = fetched(browser, served, page)
-    assert complaints == []
-    assert [name for name in names if not (SITE / name).is_file()] == []
-    sizes = {name: weight(name) for name in names}
-    assert sum(sizes.values()) < LIMIT, sorted(sizes.items(), key=lambda one: -one[1])
-    assert not any("searchindex" in name for name in names) or page == "search.html"
 
 
 @pytest.mark.parametrize("page", PAGES)
