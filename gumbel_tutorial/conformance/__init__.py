@@ -17,12 +17,13 @@ Further keywords that the signature names are checked too: ``temperature``, ``to
 report says so. A sampler that raises NotImplementedError leaves out the check in which it does.
 
 :func:`check` returns a report and :func:`assert_samples` raises an error, for tests. ``python -m
-gumbel_tutorial.conformance check MODULE:FUNCTION`` prints the report;
-:mod:`gumbel_tutorial.conformance.adapters` has the samplers of libraries by name.
+gumbel_tutorial.conformance check MODULE:FUNCTION`` prints the report, and ``list`` all checks with the errors
+that they catch. :mod:`gumbel_tutorial.conformance.adapters` has the samplers of libraries by name;
+:class:`Program` asks one that is written in another language.
 
-A sound sampler fails a report with a probability of at most 1e-6, by a bound that is exact
-(:class:`gumbel_tutorial.conformance.evidence.Evidence`); each check names an error that it catches, and with
-which probability.
+A sound sampler, whose seeds give independent draws, fails a report with a probability of at most 1e-6, by a
+bound that is exact (:class:`gumbel_tutorial.conformance.evidence.Evidence`). Each check names an error that
+it catches, and with which probability.
 """
 
 from gumbel_tutorial.checks import needing
@@ -30,6 +31,7 @@ from gumbel_tutorial.checks import needing
 with needing(__name__, "conformance"):
     import scipy  # noqa: F401
 
+from gumbel_tutorial.conformance.outside import Program
 from gumbel_tutorial.conformance.questions import Check
 from gumbel_tutorial.conformance.records import Finding
 from gumbel_tutorial.conformance.report import Line, Report
@@ -40,6 +42,7 @@ __all__ = [
     "Check",
     "Finding",
     "Line",
+    "Program",
     "Report",
     "assert_samples",
     "check",

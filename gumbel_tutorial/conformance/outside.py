@@ -1,15 +1,4 @@
-"""A sampler that is a program: it reads requests from a folder and writes draws into it, in any language.
-
-The command is started with two folders in the place of ``{input}`` and ``{output}``. The input holds
-``requests.json``, a list of calls:
-
-    [{"arguments": ["logits-0.npy"], "num_draws": 64, "seed": 3, "options": {"temperature": 0.5}}, ...]
-
-An argument is the name of a ``.npy`` file in the folder, or a number; options are numbers, texts, or names of
-``.npy`` files. The program writes the draws of the call in place i of the list, from 0, to ``draws-i.npy`` in
-the output folder, and ends with exit code 0. A speculative sampler writes ``drafted-i.npy`` and
-``emitted-i.npy``.
-"""
+"""A sampler that is a program of any language, and reads and writes files."""
 
 import json
 import shlex
@@ -36,7 +25,17 @@ _LAST_WORDS = 300
 
 @dataclass(frozen=True)
 class Program:
-    """A sampler that a command runs, many calls at a time.
+    """A sampler that a command runs, many calls at a time, in any language.
+
+    The command is started with two folders in the place of ``{input}`` and ``{output}``. The input holds
+    ``requests.json``, a list of calls such as::
+
+        {"arguments": ["logits-0.npy"], "num_draws": 64, "seed": 3, "options": {"temperature": 0.5}}
+
+    An argument is the name of a ``.npy`` file in the folder, or a number; options are numbers, texts, or
+    names of ``.npy`` files. The program writes the draws of the call in place i of the list, from 0, to
+    ``draws-i.npy`` in the output folder, and ends with exit code 0. A speculative sampler writes
+    ``drafted-i.npy`` and ``emitted-i.npy``.
 
     Attributes:
         command: with ``{input}`` and ``{output}`` where the folders belong.

@@ -29,6 +29,23 @@ def test_a_report_is_a_table_and_json():
     assert told["false_alarm"] <= 1e-6
 
 
+def test_the_rate_of_false_alarms_is_shared_by_the_checks_that_are_made():
+    checks = ["small laws", "temperature", "huge logits"]
+    report = conformance.check(gumbel_max, only=checks, effort=0.01)
+    verdicts = [line.finding.verdict for line in report.lines]
+    assert verdicts == ["passed", "not checked", "passed"]
+    assert [line.false_alarm for line in report.lines] == [5e-7, 0.0, 5e-7]
+    assert "the sampler takes no temperature" in str(report)
+
+
+def test_lines_are_told_as_they_are_made():
+    told = []
+    checks = ["huge logits", "small laws"]
+    report = conformance.check(gumbel_max, only=checks, effort=0.01, tell=told.append)
+    assert told == list(report.lines)
+    assert [line.check.name for line in told] == checks
+
+
 def test_a_wrong_sampler_fails_by_name():
     with pytest.raises(AssertionError, match=r"squared[\s\S]*small laws +failed"):
         conformance.assert_samples(squared, only=["small laws"])

@@ -31,3 +31,4 @@ SUITES: Mapping[str, tuple[Check, ...]] = {
     "relaxed": RELAXED,
     "speculative": SPECULATIVE,
 }
+"""The checks of each kind."""
