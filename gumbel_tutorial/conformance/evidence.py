@@ -98,6 +98,17 @@ class CellBets(Martingale):
         laws = self._faults.items()
         return {name: float(xlogy(self.counts, law).sum()) for name, law in laws}
 
+    def clears(self, miss: float) -> bool:
+        """Tell whether the draws rule out all known faults, each by mistake with this probability at most.
+
+        Under a fault it is the ratio of the law to it whose mean is 1, and Ville's inequality bounds that.
+
+        Args:
+            miss: the probability, positive.
+        """
+        known = self._known_laws().values()
+        return max(known) - self._by_law() <= math.log(miss)
+
     def sentence(self) -> str:
         """Say which cell lies farthest from its expected count, and to which fault the counts are nearest."""
         total = self.counts.sum()

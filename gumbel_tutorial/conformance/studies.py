@@ -1,6 +1,6 @@
 """Draws from laws that are known, followed until a bet against one of them is won or the draws are done."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -27,6 +27,7 @@ class Study:
         options: keywords for the sampler.
         per_call: draws of every call, where bets look at calls as they are; by default as many as fit.
         calls_together: how many calls a bet looks at together.
+        is_clear: tells whether the draws are enough to pass, before all are made.
     """
 
     arguments: tuple[Any, ...]
@@ -35,6 +36,7 @@ class Study:
     options: Mapping[str, Any] = field(default_factory=dict)
     per_call: int | None = None
     calls_together: int = 1
+    is_clear: Callable[[], bool] | None = None
 
     def requests(self, trial: Trial, seeds: Iterator[int]) -> Iterator[Request]:
         """Yield the calls that make the draws."""
@@ -56,7 +58,7 @@ class Study:
 def follow(
     sampler: Sampler, trial: Trial, studies: Sequence[Study], passed: str
 ) -> Finding:
-    """Make the draws of studies one after the other, and stop where the evidence is enough.
+    """Make the draws of studies one after the other, and stop where the answer is clear.
 
     Args:
         sampler: the sampler under test.
@@ -74,4 +76,6 @@ def follow(
             if p_value <= trial.false_alarm:
                 taken = sampler.draws - before
                 return Finding("failed", evidence.sentence(), p_value, taken)
+            if study.is_clear is not None and study.is_clear():
+                break
     return Finding("passed", passed, p_value, sampler.draws - before)

@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from gumbel_tutorial.conformance.evidence import (
     CellBets,
@@ -94,6 +95,22 @@ def test_the_dirichlet_law_is_the_product_of_its_predictions():
     assert came == pytest.approx(
         log_dirichlet(np.array([1.0, 0.0, 3.0]), weights), abs=1e-12
     )
+
+
+def test_a_fault_is_ruled_out_by_mistake_as_seldom_as_stated():
+    fault, miss, cleared, runs = np.array([0.6, 0.4]), 0.1, 0, 200
+    generator = np.random.default_rng(0)
+    for _ in range(runs):
+        bet = CellBets("cells", np.array([0.5, 0.5]), faults={"it was": fault})
+        draws = generator.choice(2, (20, 10), p=fault)
+        cleared += any(bet.update(some) or bet.clears(miss) for some in draws)
+    # So many, at that rate, come with a probability below 1e-6; and some do come.
+    assert binom.sf(cleared - 1, runs, miss) > 1e-6
+    assert cleared > 0
+    sound = CellBets("cells", np.array([0.5, 0.5]), faults={"it was": fault})
+    assert not sound.clears(miss)
+    sound.update(generator.choice(2, 2000))
+    assert sound.clears(miss)
 
 
 def test_what_the_law_excludes_decides_at_once():

@@ -94,6 +94,19 @@ def test_clear_evidence_ends_the_draws():
     assert finding.p_value < 1e-6
 
 
+def test_a_sampler_that_is_clearly_sound_is_asked_no_more():
+    bet = CellBets("sure", np.array([1.0, 0.0]))
+    study = Study(
+        *((LOGITS,), 10_000, [bet]),
+        per_call=100,
+        is_clear=lambda: bet.counts.sum() >= 300,
+    )
+    finding = follow(
+        Sampler(first, "categorical"), Trial("any", 0, 1e-6), [study], "well"
+    )
+    assert (finding.verdict, finding.sentence, finding.draws) == ("passed", "well", 300)
+
+
 def test_arrays_of_several_calls_are_written_once(tmp_path):
     mask = np.array([True, False])
     asked = [Request((LOGITS,), 1, seed, {"mask": mask}) for seed in (0, 1)]
