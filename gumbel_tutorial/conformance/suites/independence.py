@@ -26,7 +26,7 @@ _STEPS = (1, 2, 4, 8, 16, 32)
 # Tiles of up to 2,048 are at least sixteen to a row of this length.
 _NUM_CATEGORIES = 1 << 15
 _TILES = (128, 256, 512, 1024, 2048, _NUM_CATEGORIES)
-_TILED_ROWS, _TILED_DRAWS, _TILED_CALLS = 32, 8, 16
+_TILED_ROWS, _TILED_DRAWS, _TILED_CALLS = 32, 8, 8
 # Seeds a hundred apart are among these.
 _TILED_SEEDS, _SEED_ROWS, _SEED_GROUPS = 128, 4, 2
 

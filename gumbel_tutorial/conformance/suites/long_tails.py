@@ -12,7 +12,7 @@ from gumbel_tutorial.conformance.trials import Trial
 
 # GPT-2's vocabulary, which no power of two divides.
 _NUM_CATEGORIES = 50_257
-_NUM_DRAWS = 1 << 12
+_NUM_DRAWS = 1 << 11
 _NUM_BLOCKS = 32
 # Places within a tile of this size or of a multiple of it.
 _TILE = 128

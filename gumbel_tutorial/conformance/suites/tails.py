@@ -25,8 +25,9 @@ _NUM_FAR_DRAWS = 30_000
 # The power that stopping early may cost.
 _MISS = 1e-3
 _FAR_CELLS = ("the top category", "the tail")
-# Noises enough for five chances of an event of probability 2^-25, as a 32-bit number that rounds to 1.
-_NUM_OPEN_DRAWS = 1280
+# Of one open category and of two: noises enough for five chances of an event of probability 2^-25, as a
+# 32-bit number that rounds to 1.
+_NUM_OPEN_DRAWS = 640
 _NO_MASS = -60.0
 # Draws enough for six chances of a u of 24 bits that is 0.
 _NUM_ZERO_DRAWS = 100_000_000
