@@ -26,6 +26,7 @@ from gumbel_tutorial.laboratory.moments import exact_moments
 from gumbel_tutorial.laboratory.order import (
     corner_estimates,
     degree,
+    free_dimension,
     least_variance_table,
     linear_residual,
     mean_square,
@@ -55,6 +56,7 @@ __all__ = [
     "exact_gradient",
     "exact_moments",
     "examine",
+    "free_dimension",
     "gauss_places",
     "gradients",
     "least_variance_table",

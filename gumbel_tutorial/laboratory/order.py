@@ -109,6 +109,38 @@ def degree(
     return 1 if product_residual(table, probs).abs().max() > tolerance else 2
 
 
+def free_dimension(probs: torch.Tensor, *, symmetric: bool = False) -> int:
+    r"""Return the dimension of the tables that are exact to degree two, by the rank of the conditions.
+
+    It is $\frac12K(K-1)(K-2)$, and 0, one table, among those whose matrices are symmetric. The rank is that
+    of a matrix with $K^3$ columns.
+
+    Args:
+        probs: $\pi$, shape ``(K,)``, inside the simplex, in float64: the rank is a matter of digits.
+        symmetric: whether to count symmetric matrices alone.
+
+    Raises:
+        ValueError: probs outside the open simplex.
+
+    Examples:
+        >>> free_dimension(torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64))
+        3
+    """
+    _check_probs(probs)
+    size = len(probs)
+    zero = probs.new_zeros(size, size, size)
+    units = torch.eye(size**3, dtype=probs.dtype, device=probs.device)
+
+    def conditions(table: torch.Tensor) -> torch.Tensor:
+        parts = [linear_residual(table, probs), product_residual(table, probs)]
+        parts += [table - table.mT] if symmetric else []
+        return torch.cat([part.flatten() for part in parts])
+
+    constant = conditions(zero)
+    columns = [conditions(unit.view_as(zero)) - constant for unit in units]
+    return size**3 - int(torch.linalg.matrix_rank(torch.stack(columns)).item())
+
+
 def mean_square(table: torch.Tensor, probs: torch.Tensor) -> torch.Tensor:
     r"""Return $\sum_i\pi_i\lVert A_i\rVert^2$, the mean square of an estimate for slopes of all directions.
 

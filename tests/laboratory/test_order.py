@@ -11,6 +11,7 @@ from gumbel_tutorial.laboratory.measurement import exact_gradient
 from gumbel_tutorial.laboratory.order import (
     corner_estimates,
     degree,
+    free_dimension,
     least_variance_table,
     linear_residual,
     mean_square,
@@ -166,3 +167,10 @@ def test_estimates_at_the_corners_are_matrix_times_slope():
     found = corner_estimates(lambda z: z[..., 0] ** 3 + z[..., 1] * z[..., 2], table)
     expected = [3 * table[0, :, 0], table[1, :, 2], table[2, :, 1], 0 * table[3, :, 0]]
     torch.testing.assert_close(found, torch.stack(expected))
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_one_table_is_symmetric_and_the_others_are_the_circulations(size):
+    probs = torch.rand(size, dtype=torch.float64, generator=seeded(3)).softmax(0)
+    assert free_dimension(probs) == size * (size - 1) * (size - 2) // 2
+    assert free_dimension(probs, symmetric=True) == 0
