@@ -40,7 +40,7 @@ def reinmax_rao(
     $\bar J_\tau(\theta_z)$ has another mean, for two reasons: the winner at $\theta_z$ would be z only with
     probability $\frac12(1 + \pi_z)$ and here always is, and $J_\tau$ of a relaxed sample has not the mean
     $J$ at any $\tau > 0$.
-    Source: Wang and Bui (2026), ReinMax-Rao, as their public code computes it.
+    Source: Wang and Bui (2026), ReinMax-Rao, as their public code computes it, where M is 100.
     Biased, for linear f too at every temperature. Cost: one evaluation of f and of its derivative, whatever
     M, and M cheap softmaxes.
 
@@ -81,7 +81,7 @@ def reinmax_cv(
     $\bar J_\tau(\theta_z)$ as in :func:`reinmax_rao`, and y the relaxed sample at $\theta_z$ with the noise
     that drew z. That noise, given z, has the law that winning at $\ell$ gives, where $\bar J_\tau$ averages
     over the law that winning at $\theta_z$ gives: the difference has not the mean 0 of a control variate.
-    With y's noise drawn given z at $\theta_z$ it would have.
+    With y's noise drawn given z at $\theta_z$ it would have, with noise drawn anew it has not either.
     Source: Wang and Bui (2026), ReinMax-CV, as their public code means it: there the relaxed sample itself
     is kept under the name of the noise, and its softmax lacks $\tau$.
     Biased, for linear f too; at $\eta = 0$ it is :func:`~gumbel_tutorial.estimators.second_order.reinmax`.

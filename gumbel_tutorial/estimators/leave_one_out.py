@@ -39,7 +39,8 @@ def double_control_variates(
     and in the baseline of each other sample, where its mean is 0.
     Source: Titsias and Shi (2022), section 3; they learn $\eta$, as $-\alpha$, by the variance.
     Unbiased for every $\eta$; without variance for linear f at $\eta = 1$; at $\eta = 0$ it is
-    :func:`~gumbel_tutorial.estimators.score_function.rloo`. Cost: n evaluations of f and of its derivative.
+    :func:`~gumbel_tutorial.estimators.score_function.rloo`, which varies less than $\eta = 1$ where the
+    slopes at other samples say little of the one at hand. Cost: n evaluations of f and of its derivative.
 
     Args:
         f: samples ``(n, ..., K)`` to losses ``(n, ...)``, differentiable.
@@ -89,7 +90,8 @@ def rodeo(
     variables: 1 for one variable, which leaves no variance at all, and 1/2 for more.
     Source: Shi et al. (2022), equation 13 with the operator of their example 1; there a network that is
     learned by the variance takes h for its input, and the two factors are learned too.
-    Unbiased for every s. Cost: n evaluations of f and of its derivative.
+    Unbiased for every s, and like double control variates at the mercy of the slopes: a smaller s is for f
+    that is far from linear. Cost: n evaluations of f and of its derivative.
 
     Args:
         f: samples ``(n, ..., K)`` to losses ``(n, ...)``, differentiable.

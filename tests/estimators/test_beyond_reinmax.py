@@ -59,6 +59,8 @@ def test_the_added_term_has_a_mean_unless_its_noise_is_drawn_given_the_winner():
     nothing = torch.zeros(4)
     published = mean_of_the_added_term(lambda *given: given[-1], 0.7)
     assert mean_p_value(published, nothing) < FAILURE_RATE
+    anew = mean_of_the_added_term(lambda _, __, free, ___: free, 0.7)
+    assert mean_p_value(anew, nothing) < FAILURE_RATE
     mended = mean_of_the_added_term(
         lambda middle, index, free, _: gumbel_max.condition(middle, index, free), 0.7
     )
