@@ -38,7 +38,7 @@ def redge(
     carries the derivative of q. Its law is not $\mathrm{softmax}(\ell)$: q has that for its mean only where
     $x_1$ has the law of a noisy one-hot vector, and a walk of finitely many steps of DDIM only comes near
     it. So the expectation that is descended is another one, however many estimates are averaged.
-    Source: Gourevitch et al. (2026), algorithm 1 with hard samples, and the schedule of their code.
+    Source: Gourevitch et al. (2026), with hard samples and the schedule of their package redge 0.1.0.
     Biased. With one step and $t_1 = 1$ it is straight-through. Cost: one evaluation of f and of its
     derivative, and as many softmaxes as steps.
 
@@ -77,7 +77,7 @@ def reindge(
 
     $\frac12\big(J(q)g + (z - q)(z - q)^\top g\big)$ with $g = \nabla f(z)$ in the place of $J(q)g$, which
     stays for the derivative through $x_1$.
-    Source: Gourevitch et al. (2026), section 3, and their code.
+    Source: Gourevitch et al. (2026), as their package redge 0.1.0 computes it.
     Biased, and z has the law of :func:`redge`, not $\mathrm{softmax}(\ell)$. With one step and $t_1 = 1$ it
     is ReinMax. Cost: one evaluation of f and of its derivative, and as many softmaxes as steps.
 

@@ -37,7 +37,7 @@ def double_control_variates(
     $c_i = \bar g_i\cdot(z_i - \pi)$ with $\bar g_i = \frac1{n-1}\sum_{j\ne i}\nabla f(z_j)$, the slope at
     the other samples. It enters twice: beside $f(z_i)$, for which $\eta J(\pi)\bar g_i$ is added back,
     and in the baseline of each other sample, where its mean is 0.
-    Source: Titsias and Shi (2022), section 3; they learn $\eta$, as $-\alpha$, by the variance.
+    Source: Titsias and Shi (2022), for bits, with $\alpha = -\eta$ learned by the variance.
     Unbiased for every $\eta$; without variance for linear f at $\eta = 1$; at $\eta = 0$ it is
     :func:`~gumbel_tutorial.estimators.score_function.rloo`, which varies less than $\eta = 1$ where the
     slopes at other samples say little of the one at hand. Cost: n evaluations of f and of its derivative.
@@ -88,8 +88,8 @@ def rodeo(
     $b_i = \frac1{n-1}\sum_{j\ne i}\big(f(z_j) + (1 - s)\sum_mA_mh_j(z_j)\big)$, in closed form since h is
     linear. The default s leaves, where f is linear, nothing of the other samples and the least of the other
     variables: 1 for one variable, which leaves no variance at all, and 1/2 for more.
-    Source: Shi et al. (2022), equation 13 with the operator of their example 1; there a network that is
-    learned by the variance takes h for its input, and the two factors are learned too.
+    Source: Shi et al. (2022), RODEO for bits with the average over m of Gibbs' operators; there a network
+    that is learned by the variance takes h for its input, and the two factors are learned too.
     Unbiased for every s, and like double control variates at the mercy of the slopes: a smaller s is for f
     that is far from linear. Cost: n evaluations of f and of its derivative.
 

@@ -29,8 +29,8 @@ def imle(
     of the exact gradient. As $\lambda\to0$ that is exact, and of any f the mean tends to
     $\sum_z\sum_j\pi_z\pi_j(g_z - g_j)_+(e_z - e_j)$ with $g = \nabla f(z)$: a pair of categories is counted
     from the end whose slope points to the other one, so that already on quadratics something is lost.
-    Source: Niepert, Minervini and Franceschi (2021), equations 6 and 7 with Gumbel noise, under which
-    perturb-and-MAP is an exact sample.
+    Source: Niepert, Minervini and Franceschi (2021), their perturbation-based implicit differentiation, with
+    Gumbel noise, under which perturb-and-MAP is an exact sample.
     Biased, for linear f too unless $\lambda\to0$, and the variance grows as $1/\lambda$. Cost: one evaluation
     of f and of its derivative.
 

@@ -22,7 +22,7 @@ def sparsemax(logits: torch.Tensor) -> torch.Tensor:
     $p_k = (\ell_k - c)_+$ with c such that they sum to 1: $c = \frac1m(\sum_{k\le m}\ell_{(k)} - 1)$ over
     the m largest logits, m the last for which $1 + m\ell_{(m)} > \sum_{k\le m}\ell_{(k)}$. On a support S the
     Jacobian is $\mathrm{diag}(1_S) - \frac1m1_S1_S^\top$.
-    Source: Martins and Astudillo (2016), algorithm 1 and equation 9.
+    Source: Martins and Astudillo (2016), algorithm 1.
 
     Args:
         logits: shape ``(..., K)``.
@@ -62,7 +62,7 @@ def sparse_marginalisation(
     Exact, without variance, for the law that it sums over; that law is not $\mathrm{softmax}(\ell)$, for
     which it is biased. A model that is trained by it has sparsemax for its posterior, and a divergence
     beside the loss must be that of sparsemax too.
-    Source: Correia et al. (2020), equation 5.
+    Source: Correia et al. (2020), for one sparsemax per variable.
     Cost: as many evaluations of f as the widest support of the batch asks for, $m^N$ for N variables, which
     falls as the logits grow apart: 1 at the end. Where values cannot be read, as in a graph, all $K^N$.
 
