@@ -94,32 +94,41 @@ class Sampler:
         for position in range(1 << 62):
             try:
                 answer = next(answers)
+                draws = _LOOKED_THROUGH[self.kind](answer, asked[position])
             except StopIteration:
                 return
+            except Violation:
+                raise
             except NotImplementedError as error:
                 raise Unsupported(str(error) or "it says so") from error
             except Exception as error:
                 message = f"it raised {type(error).__name__}: {error}"
                 raise Violation(message) from error
             self.draws += asked[position].num_draws
-            yield _LOOKED_THROUGH[self.kind](answer, asked[position])
             # What is answered is not needed again, and may be large.
             asked[position] = _DONE
+            yield draws
 
     def _answers(self, requests: Iterator[Request]) -> Iterator[Any]:
         if isinstance(self._function, AnswersMany):
             yield from self._function.answer(requests)
             return
         for request in requests:
-            # Its draws are judged, not what NumPy says on the way to them.
-            with np.errstate(all="ignore"):
-                answer = self._function(
-                    *request.arguments,
-                    request.num_draws,
-                    request.seed,
-                    **request.options,
-                )
-            yield answer
+            yield _called(self._function, request)
+
+
+def _called(function: Callable[..., Any], request: Request) -> Any:
+    """Return the answer of a function, which must leave its arguments as they are."""
+    before = [np.copy(each) for each in request.arguments]
+    # Its draws are judged, not what NumPy says on the way to them.
+    with np.errstate(all="ignore"):
+        answer = function(
+            *request.arguments, request.num_draws, request.seed, **request.options
+        )
+    for given, kept in zip(request.arguments, before, strict=True):
+        if not np.array_equal(given, kept):
+            raise Violation("it changed the logits that it was given")
+    return answer
 
 
 _DONE = Request((), 0, 0)

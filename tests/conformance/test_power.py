@@ -53,6 +53,18 @@ def test_the_fault_that_a_check_names_is_caught(name):
     assert caught(CHECKS[name], FAULTY[name], seed=0)
 
 
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("batches of rows", samplers.one_draw_is_greedy),
+        ("batches of rows", samplers.rows_in_16_bits),
+        ("temperature", samplers.changes_its_logits),
+    ],
+)
+def test_other_faults_are_caught_too(name, function):
+    assert caught(CHECKS[name], function, seed=0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTY)
 def test_a_check_has_the_power_that_it_states(name):

@@ -82,6 +82,7 @@ def test_what_can_not_be_called_is_refused():
         (lambda shape: np.zeros((*shape, 1), int), "its draws must have shape"),
         (lambda shape: np.full(shape, 99), "it drew 99, of categories 0 to 1"),
         (lambda _: 1 // 0, "it raised ZeroDivisionError"),
+        (lambda _: [[0], [0, 1]], "it raised ValueError"),
     ],
 )
 def test_what_no_sampler_may_return_is_a_failure(answer, sentence):
@@ -91,6 +92,16 @@ def test_what_no_sampler_may_return_is_a_failure(answer, sentence):
     report = conformance.check(broken, only=["small laws"])
     assert report.lines[0].finding.verdict == "failed"
     assert sentence in report.lines[0].finding.sentence
+
+
+def test_logits_that_are_changed_are_a_failure():
+    def in_place(logits, num_draws, seed):
+        logits -= logits.max()
+        return gumbel_max(logits, num_draws, seed)
+
+    report = conformance.check(in_place, only=["small laws"])
+    assert "it changed the logits that it was given" in str(report)
+    assert not report.passed
 
 
 def test_what_a_sampler_does_not_offer_is_not_checked():

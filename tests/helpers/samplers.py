@@ -162,6 +162,26 @@ def reads_first_row(logits, num_draws, seed):
     return gumbel_max(logits, num_draws, seed)
 
 
+def one_draw_is_greedy(logits, num_draws, seed):
+    """Take the most probable category of each row where one draw is asked for."""
+    if num_draws == 1:
+        return np.argmax(logits, axis=-1)[None]
+    return gumbel_max(logits, num_draws, seed)
+
+
+def rows_in_16_bits(logits, num_draws, seed):
+    """Count rows in 16 bits, so that they begin again from the first."""
+    if logits.ndim == 2:
+        logits = logits[np.arange(len(logits)) % 2**16]
+    return gumbel_max(logits, num_draws, seed)
+
+
+def changes_its_logits(logits, num_draws, seed, *, temperature=1.0):
+    """Divide by the temperature in place."""
+    logits /= np.float32(temperature)
+    return gumbel_max(logits, num_draws, seed)
+
+
 def full_vectors_only(logits, num_draws, seed):
     """Leave out the categories after the last full vector of 32."""
     whole = logits.shape[-1] // 32 * 32 or logits.shape[-1]

@@ -15,6 +15,9 @@ from gumbel_tutorial.conformance.trials import Trial
 
 _BATCHES = (1, 2, 3, 7, 33, 65)
 _ROW_LENGTH, _NUM_ROW_DRAWS = 5, 1 << 12
+# As a server asks: one draw of each of many rows, and more rows than 16 bits count.
+_NUM_EQUAL_ROWS, _NUM_EQUAL_CALLS = 2048, 32
+_NUM_MANY_ROWS, _NUM_MANY_CALLS = 70_000, 4
 # One category, and lengths beside the sizes of vectors, warps and tiles.
 _LENGTHS = (1, 2, 3, 31, 33, 127, 129, 1000, 1023, 1025, 4097)
 _NUM_LENGTH_DRAWS = 1 << 12
@@ -31,9 +34,29 @@ def _batches(sampler: Sampler, trial: Trial) -> Finding:
         logits = generator.normal(0, 2, (size, _ROW_LENGTH)).astype(np.float32)
         bets = [_row_bet(row, size, law(logits[row])) for row in range(size)]
         studies.append(Study((logits,), _NUM_ROW_DRAWS, bets))
+    studies += [_equal_rows(generator), _many_rows(generator)]
     sizes = ", ".join(map(str, _BATCHES))
-    passed = f"in batches of {sizes} every row has its own law"
+    passed = f"in batches of {sizes} and {_NUM_MANY_ROWS:,} every row has its own law"
     return follow(sampler, trial, studies, passed)
+
+
+def _equal_rows(generator: np.random.Generator) -> Study:
+    row = generator.normal(0, 1, _ROW_LENGTH).astype(np.float32)
+    bets = [CellBets(f"one draw of each of {_NUM_EQUAL_ROWS:,} equal rows", law(row))]
+    rows = np.tile(row, (_NUM_EQUAL_ROWS, 1))
+    return Study((rows,), _NUM_EQUAL_CALLS, bets, per_call=1)
+
+
+def _many_rows(generator: np.random.Generator) -> Study:
+    """Return the study of rows of which those from 2^16 on have another law."""
+    first, last = generator.normal(0, 2, (2, _ROW_LENGTH)).astype(np.float32)
+    rows = np.tile(first, (_NUM_MANY_ROWS, 1))
+    rows[1 << 16 :] = last
+    bets = [
+        CellBets("rows below 2^16", law(first), cells=lambda x: x[:, : 1 << 16]),
+        CellBets("rows from 2^16 on", law(last), cells=lambda x: x[:, 1 << 16 :]),
+    ]
+    return Study((rows,), _NUM_MANY_CALLS, bets, per_call=1)
 
 
 def _row_bet(row: int, size: int, probs: np.ndarray) -> CellBets:
