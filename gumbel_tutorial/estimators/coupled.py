@@ -24,8 +24,8 @@ def categorical_disarm(
     the first for which $1 - u_i < \theta_i$. Leave-one-out of two would want them independent; the ratio of
     the two joint probabilities is $w = (1 - \theta_a)\prod_{i<a}\frac{(1 - \theta_i)^2}{1 - 2\theta_i}$, a
     the first of the two in that order. For each variable the weight is its own.
-    Source: Dong, Mnih and Tucker (2021), DisARM by importance weights with the stick-breaking coupling, in
-    the ascending order as their code lets one choose it. In the ascending order every pair of different categories can come up, as
+    Source: Dong, Mnih and Tucker (2021), DisARM by importance weights with the stick-breaking coupling; their
+    code lets one choose the order. In the ascending one every pair of different categories can come up, as
     $\theta_i \le \frac13$ wherever $1 - 2\theta_i$ is divided by, and of two categories this is
     :func:`~gumbel_tutorial.estimators.antithetic.disarm`.
     Unbiased. Cost: two evaluations of f, no derivative of f, whatever the number of variables.

@@ -186,7 +186,7 @@ def losses_with_slope(
         losses = evaluate(f, leaf, several=several)
         return losses, losses
 
-    losses, slope = differentiate(at, sample, "f", keep=True)
+    losses, slope = differentiate(at, sample, "f", reuse=True)
     return losses, slope.detach()
 
 
@@ -207,6 +207,7 @@ def differentiate(
     name: str,
     *,
     keep: bool = False,
+    reuse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what a function yields second, and the derivative at ``at`` of the sum of what it yields first.
 
@@ -218,6 +219,7 @@ def differentiate(
         at: the point.
         name: name of the function to blame for values without a derivative.
         keep: whether both results are to be differentiated again.
+        reuse: whether that of what the function yields second is, and the derivative not.
     """
 
     def total(leaf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -232,5 +234,7 @@ def differentiate(
     with torch.enable_grad():
         leaf = at.detach().requires_grad_()
         value, beside = total(leaf)
-        (slope,) = torch.autograd.grad(value, leaf, create_graph=keep)
+        (slope,) = torch.autograd.grad(
+            value, leaf, create_graph=keep, retain_graph=keep or reuse
+        )
     return beside, slope
