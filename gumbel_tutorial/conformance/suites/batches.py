@@ -16,8 +16,8 @@ from gumbel_tutorial.conformance.trials import Trial
 _BATCHES = (1, 2, 3, 7, 33, 65)
 _ROW_LENGTH, _NUM_ROW_DRAWS = 5, 1 << 12
 # As a server asks: one draw of each of many rows, and more rows than 16 bits count.
-_NUM_EQUAL_ROWS, _NUM_EQUAL_CALLS = 2048, 32
-_NUM_MANY_ROWS, _NUM_MANY_CALLS = 70_000, 4
+_NUM_EQUAL_ROWS, _NUM_EQUAL_CALLS = 2048, 8
+_NUM_MANY_ROWS, _NUM_MANY_CALLS = 70_000, 1
 # One category, and lengths beside the sizes of vectors, warps and tiles.
 _LENGTHS = (1, 2, 3, 31, 33, 127, 129, 1000, 1023, 1025, 4097)
 _NUM_LENGTH_DRAWS = 1 << 12
