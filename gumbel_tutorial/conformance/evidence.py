@@ -14,6 +14,8 @@ _CONCENTRATIONS = 4.0 ** np.arange(1, 11)
 _EXPECTED_REPEATS = np.array([0.5, 0.125, 0.03125])
 # Keeps the standard error of a cell without mass from being 0.
 _LEAST_SPREAD = 1e-300
+# Of two standard deviations, the rounding.
+_TIE = 1e-9
 
 
 class Martingale(ABC):
@@ -114,11 +116,12 @@ class CellBets(Martingale):
         total = self.counts.sum()
         expected = total * self.probs
         spread = np.sqrt(np.maximum(expected * (1 - self.probs), _LEAST_SPREAD))
-        worst = int(np.argmax(np.abs(self.counts - expected) / spread))
-        return (
-            f"{self.name}: {self._label(worst)} came up {self.counts[worst]:,} times in {total:,}, "
-            f"expected {expected[worst]:,.4g}{self._resemblance()}"
-        )
+        far = np.abs(self.counts - expected) / spread
+        # Of two cells, which lie equally far, the rarer one says more.
+        farthest = np.flatnonzero(far >= far.max() * (1 - _TIE))
+        worst = int(farthest[np.argmin(self.probs[farthest])])
+        seen = _times(self.counts[worst], total, expected[worst])
+        return f"{self.name}: {self._label(worst)} {seen}{self._resemblance()}"
 
     def _label(self, cell: int) -> str:
         return self._labels[cell] if self._labels else f"category {cell}"
@@ -171,10 +174,9 @@ class TransitionBets(Martingale):
         spread = np.sqrt(np.maximum(expected * (1 - self.probs), _LEAST_SPREAD))
         far = np.abs(self.counts - expected) / spread
         first, second = np.unravel_index(np.argmax(far), far.shape)
-        return (
-            f"{self.name}: after {first}, {second} came up {self.counts[first, second]:,} times "
-            f"in {total[first, 0]:,}, expected {expected[first, second]:,.4g}"
-        )
+        pair = first, second
+        seen = _times(self.counts[pair], total[first, 0], expected[pair])
+        return f"{self.name}: after {first}, {second} {seen}"
 
 
 class RepeatBets(Martingale):
@@ -221,7 +223,7 @@ class RepeatBets(Martingale):
         """Say how many pairs of draws are the same."""
         return (
             f"{self.name}: {self._repeats:,} pairs of {self._draws:,} draws are the same, "
-            f"expected {self._expected:,.4g}"
+            f"expected {_number(self._expected)}"
         )
 
 
@@ -306,6 +308,17 @@ def log_dirichlet(
     each = gammaln(weights + counts) - gammaln(weights)
     whole = gammaln(total) - gammaln(total + counts.sum(axis=-1))
     return each.sum(axis=-1) + whole
+
+
+def _times(count: int, total: int, expected: float) -> str:
+    """Say how often something came up, and how often it should have."""
+    number = "once" if count == 1 else f"{count:,} times"
+    return f"came up {number} in {total:,}, expected {_number(expected)}"
+
+
+def _number(value: float) -> str:
+    """Return a large number in full, and a small one to three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _run_lengths(values: np.ndarray) -> np.ndarray:

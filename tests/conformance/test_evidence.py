@@ -117,6 +117,7 @@ def test_what_the_law_excludes_decides_at_once():
     bet = CellBets("masked", np.array([1.0, 0.0]))
     bet.update(np.array([0, 0, 1]))
     assert bet.log_value == math.inf
+    assert bet.sentence() == "masked: category 1 came up once in 3, expected 0"
     assert Evidence([bet, cell_bets()]).look([bet]) == 0.0
 
 
@@ -151,7 +152,7 @@ def test_the_sentence_names_the_cell_and_the_fault():
     bet = cell_bets()
     bet.update(np.arange(3000) % 3)
     assert bet.sentence() == (
-        "cells: category 0 came up 1,000 times in 3,000, expected 1,500, as if it was even"
+        "cells: category 2 came up 1,000 times in 3,000, expected 600, as if it was even"
     )
     other = CellBets("cells", LAW, labels=["one", "two", "three"])
     other.update(np.zeros(10, int))
