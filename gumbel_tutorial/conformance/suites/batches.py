@@ -72,19 +72,21 @@ def _lengths(sampler: Sampler, trial: Trial) -> Finding:
 
 def _length_study(length: int) -> Study:
     """Return the study of a row whose last few categories, no full vector, have half of the mass."""
+    logits, place = np.zeros(length, np.float32), np.arange(length)
     rest = (length - 1) % _LANES + 1
-    logits = np.zeros(length, np.float32)
-    if rest < length:
+    if length <= _LANES:
+        cells, labels = place, []
+    else:
         logits[-rest:] = np.log((length - rest) / rest)
-    # The blocks end where the last vector begins.
-    cells = (np.arange(length) - (length - rest) + 64 * _LANES * _LANES) // _LANES
-    cells = np.maximum(cells - cells[-1] + 1, 0)
-    probs = cell_probs(cells, law(logits))
-    labels = [f"the first {length - rest}", f"the last {rest}"][-len(probs) :]
-    bets = [
-        CellBets(f"{length} categories", probs, cells=cells.__getitem__, labels=labels)
-    ]
-    return Study((logits,), _NUM_LENGTH_DRAWS, bets)
+        cells = (place >= length - rest).astype(int)
+        labels = [f"the first {length - rest:,}", f"the last {rest}"]
+    bet = CellBets(
+        f"{length:,} categories",
+        cell_probs(cells, law(logits)),
+        cells=cells.__getitem__,
+        labels=labels,
+    )
+    return Study((logits,), _NUM_LENGTH_DRAWS, [bet])
 
 
 def _invariant(sampler: Sampler, trial: Trial) -> Finding:
