@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gumbel_tutorial import conformance
-from gumbel_tutorial.conformance import adapters
+from gumbel_tutorial.conformance import adapters, suites
 
 
 def gumbel_max(logits, num_draws, seed):
@@ -16,6 +16,14 @@ def gumbel_max(logits, num_draws, seed):
 
 def squared(logits, num_draws, seed):
     return gumbel_max(2 * logits, num_draws, seed)
+
+
+def test_the_documentation_lists_every_check_with_its_fault():
+    for checks in suites.SUITES.values():
+        for each in checks:
+            line = next(x for x in suites.__doc__.splitlines() if f"* {each.name}" in x)
+            assert each.fault in suites.__doc__
+            assert all(option in line for option in each.needs)
 
 
 def test_a_report_is_a_table_and_json():

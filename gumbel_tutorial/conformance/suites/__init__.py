@@ -31,4 +31,22 @@ SUITES: Mapping[str, tuple[Check, ...]] = {
     "relaxed": RELAXED,
     "speculative": SPECULATIVE,
 }
-"""The checks of each kind."""
+"""The checks of each kind.
+
+:meta hide-value:
+"""
+
+
+def _told(check: Check) -> str:
+    needs = f", where the sampler takes {', '.join(check.needs)}" if check.needs else ""
+    return f"* {check.name}{needs}. It catches: {check.fault} Power {check.power:g}."
+
+
+def _listed(kind: str) -> str:
+    return "\n".join(
+        [f"Of {kind.replace('_', ' ')} samplers:", "", *map(_told, SUITES[kind])]
+    )
+
+
+# The checks say themselves what they are; here, so that help() and the package page list them.
+__doc__ = "\n\n".join([__doc__ or "", *map(_listed, SUITES)])
