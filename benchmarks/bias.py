@@ -47,6 +47,8 @@ MORE: Mapping[str, tuple[str, dict[str, float]]] = {
     "reinmax_cv, 0.7 and 1.5": ("reinmax_cv", {"temperature": 0.7, "scale": 1.5}),
     "redge, 0.3": ("redge", {"last_time": 0.3}),
     "imle, 0.1": ("imle", {"step": 0.1}),
+    "double_control_variates, 1": ("double_control_variates", {"scale": 1.0}),
+    "rodeo, 1": ("rodeo", {"scale": 1.0}),
 }
 
 

@@ -4,18 +4,17 @@ Both take a linear function of each sample, its slope that of f at the other sam
 variate whose mean is known, so that f is evaluated at the samples alone.
 """
 
-import math
+from typing import Any
 
 import torch
 
-from gumbel_tutorial.checks import check_count
+from gumbel_tutorial.checks import check_broadcasts_to, check_count
 from gumbel_tutorial.estimators.protocol import (
     Losses,
+    along,
     check_arguments,
     draw,
     evaluate,
-    log_prob,
-    log_prob_each,
     losses_with_slope,
     per_variable,
     repeat,
@@ -30,7 +29,7 @@ def double_control_variates(
     *,
     generator: torch.Generator | None = None,
     num_samples: int = 2,
-    scale: float = 1.0,
+    scale: Any = 0.5,
 ) -> torch.Tensor:
     r"""Estimate by RLOO on $f(z_i) - \eta c_i$, and add the exact gradient of the control variate's mean.
 
@@ -47,7 +46,8 @@ def double_control_variates(
         logits: shape ``(..., K)``.
         generator: draws the samples.
         num_samples: n, at least 2.
-        scale: $\eta$.
+        scale: $\eta$, a number or a tensor that broadcasts to the losses; one that requires a gradient gets
+            that of the estimator's variance, so that an optimiser learns it.
 
     Returns:
         Mean losses of the batch shape.
@@ -57,7 +57,7 @@ def double_control_variates(
 
     Examples:
         >>> logits = torch.tensor([6.0, 3.0, 1.0]).log().requires_grad_()
-        >>> double_control_variates(lambda z: z @ torch.arange(3.0), logits).backward()
+        >>> double_control_variates(lambda z: z @ torch.arange(3.0), logits, scale=1.0).backward()
         >>> logits.grad  # without variance, since f is linear
         tensor([-0.3000,  0.1500,  0.1500])
     """
@@ -65,11 +65,13 @@ def double_control_variates(
     if not torch.is_grad_enabled():
         return evaluate(f, sample, several=True).mean(0)
     losses, slope = losses_with_slope(f, sample, several=True)
-    probs = logits.softmax(-1)
-    control = _sum(_others(slope) * (sample - probs.detach()), losses)
-    reduced = losses.detach() - scale * control
-    path = (reduced - _others(reduced)) * log_prob(logits, sample, losses)
-    return carry(losses, path + scale * _sum(slope * probs, losses)).mean(0)
+    probs = logits.detach().softmax(-1)
+    step, others = sample - probs, _others(slope)
+    control = _sum(others * step, losses)
+    fixed = _less_others(losses.detach())
+    moved = -per_variable(_less_others(control), sample)
+    added = moved * step + _through(probs, slope)
+    return _combine(losses, per_variable(fixed, sample) * step, added, scale, logits)
 
 
 def rodeo(
@@ -78,7 +80,7 @@ def rodeo(
     *,
     generator: torch.Generator | None = None,
     num_samples: int = 2,
-    scale: float | None = None,
+    scale: Any = 0.5,
 ) -> torch.Tensor:
     r"""Estimate by RLOO with control variates of mean zero, made by Gibbs' Stein operator.
 
@@ -86,8 +88,8 @@ def rodeo(
     With $h_i(y) = \frac1{n-1}\sum_{j\ne i}\nabla f(z_j)\cdot(y - z_j)$ the estimate is
     $\frac1n\sum_i\big[(f(z_i) - b_i)\nabla\log p(z_i) + s\sum_mA_m(h_i\nabla\log p)(z_i)\big]$ with
     $b_i = \frac1{n-1}\sum_{j\ne i}\big(f(z_j) + (1 - s)\sum_mA_mh_j(z_j)\big)$, in closed form since h is
-    linear. The default s leaves, where f is linear, nothing of the other samples and the least of the other
-    variables: 1 for one variable, which leaves no variance at all, and 1/2 for more.
+    linear. Where f is linear s = 1/2 leaves nothing of the other samples and the least of the other
+    variables, and s = 1 no variance at all if there is one variable.
     Source: Shi et al. (2022), RODEO for bits with the average over m of Gibbs' operators; there a network
     that is learned by the variance takes h for its input, and the two factors are learned too.
     Unbiased for every s, and like double control variates at the mercy of the slopes: a smaller s is for f
@@ -98,7 +100,8 @@ def rodeo(
         logits: shape ``(..., K)``.
         generator: draws the samples.
         num_samples: n, at least 2.
-        scale: s.
+        scale: s, a number or a tensor that broadcasts to the losses; one that requires a gradient gets
+            that of the estimator's variance, so that an optimiser learns it.
 
     Returns:
         Mean losses of the batch shape.
@@ -108,7 +111,7 @@ def rodeo(
 
     Examples:
         >>> logits = torch.tensor([6.0, 3.0, 1.0]).log().requires_grad_()
-        >>> rodeo(lambda z: z @ torch.arange(3.0), logits).backward()
+        >>> rodeo(lambda z: z @ torch.arange(3.0), logits, scale=1.0).backward()
         >>> logits.grad  # without variance, since f is linear
         tensor([-0.3000,  0.1500,  0.1500])
     """
@@ -116,19 +119,17 @@ def rodeo(
     if not torch.is_grad_enabled():
         return evaluate(f, sample, several=True).mean(0)
     losses, slope = losses_with_slope(f, sample, several=True)
-    if scale is None:
-        scale = 1.0 if math.prod(logits.shape[losses.ndim : -1]) == 1 else 0.5
-    probs, others = logits.softmax(-1), _others(slope)
-    # A_m h, and h, of each sample.
-    each = (others * (probs.detach() - sample)).sum(-1)
-    total = sum_variables(each, losses)
+    probs = logits.detach().softmax(-1)
+    step, others = sample - probs, _others(slope)
+    # A_m h, its sum, and h, of each sample.
+    each = -(others * step).sum(-1, keepdim=True)
+    total = sum_variables(each[..., 0], losses)
     surrogate = _sum(others * sample, losses) - _others(_sum(slope * sample, losses))
-    advantage = losses.detach() - _others(losses.detach() + (1 - scale) * total)
-    # A_m (h grad log p) is h's own for variable m, and A_m h of a factor that stays for every other.
-    weight = per_variable(advantage + scale * (total - surrogate), sample)[..., 0]
-    score = (weight - scale * each) * log_prob_each(logits, sample)
-    path = sum_variables(score, losses) + scale * _sum(others * probs, losses)
-    return carry(losses, path).mean(0)
+    fixed = losses.detach() - _others(losses.detach() + total)
+    # A_m (h grad log p) is that of h for variable m, and A_m h by a factor that stays for every other.
+    moved = per_variable(_others(total) + total - surrogate, sample) - each
+    added = moved * step + _through(probs, others)
+    return _combine(losses, per_variable(fixed, sample) * step, added, scale, logits)
 
 
 def _draw_several(
@@ -138,6 +139,38 @@ def _draw_several(
     logits = check_arguments(logits, generator)
     logits = repeat(logits, check_count(num_samples, "num_samples", 2))
     return logits, draw(logits, generator)
+
+
+def _combine(
+    losses: torch.Tensor,
+    fixed: torch.Tensor,
+    added: torch.Tensor,
+    scale: Any,
+    logits: torch.Tensor,
+) -> torch.Tensor:
+    """Return mean losses with the gradient fixed + scale * added, and that of its square in the scale.
+
+    The mean does not depend on the scale, so that is the gradient of the variance.
+    """
+    loss, logits = losses.mean(0), logits[0]
+    fixed, added = fixed.mean(0), added.mean(0)
+    if not isinstance(scale, torch.Tensor):
+        return carry(loss, along(fixed + scale * added, logits, loss))
+    check_broadcasts_to(scale, "scale", loss)
+    factor = per_variable(scale.detach().expand_as(loss), logits)
+    drawn = fixed + factor * added
+    loss = carry(loss, along(drawn, logits, loss))
+    steepness = 2 * _sum(drawn * added, loss) / max(loss.numel(), 1)
+    return carry(loss, (scale * steepness).sum().expand_as(loss))
+
+
+def _through(probs: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+    """Return the Jacobian of softmax times a slope."""
+    return probs * (slope - (probs * slope).sum(-1, keepdim=True))
+
+
+def _less_others(values: torch.Tensor) -> torch.Tensor:
+    return values - _others(values)
 
 
 def _sum(values: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:

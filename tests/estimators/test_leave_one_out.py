@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from helpers.estimators import draws, enumerate_several
+from helpers.estimators import draws, enumerate_several, seeded
 
+from gumbel_tutorial import estimators
 from gumbel_tutorial.estimators.protocol import (
     draw,
     log_prob,
@@ -73,7 +74,7 @@ def test_a_wrong_twin_is_rejected(twin, monkeypatch):
 def test_a_linear_loss_of_one_variable_leaves_no_variance(name):
     problem = PROBLEMS["linear"]
     exact = exact_gradient(problem.f, problem.logits)
-    estimates = draws(name, problem, 50, num_samples=3)
+    estimates = draws(name, problem, 50, num_samples=3, scale=1.0)
     torch.testing.assert_close(estimates, exact.expand_as(estimates), **CLOSE)
 
 
@@ -81,12 +82,11 @@ def test_a_linear_loss_of_many_variables_leaves_variance_to_one_of_them():
     weights = torch.tensor([[0.1, 0.8], [-0.3, 1.0], [0.4, -0.9]], dtype=torch.float64)
     logits = torch.tensor([[0.0, 1.0], [0.4, -0.5], [2.0, 0.0]], dtype=torch.float64)
     problem = Problem(lambda z: (z * weights).sum((-1, -2)), logits)
-    assert draws("double_control_variates", problem, 50).std(0).max() < 1e-12
-    spread = {
-        s: draws("rodeo", problem, scale=s).var(0).sum() for s in (None, 0.3, 0.8)
-    }
-    assert 0 < spread[None] < min(spread[0.3], spread[0.8])
-    assert spread[None] < draws("rloo", problem).var(0).sum() / 4
+    exact = draws("double_control_variates", problem, 50, scale=1.0)
+    assert exact.std(0).max() < 1e-12
+    spread = {s: draws("rodeo", problem, scale=s).var(0).sum() for s in (0.5, 0.3, 0.8)}
+    assert 0 < spread[0.5] < min(spread[0.3], spread[0.8])
+    assert spread[0.5] < draws("rloo", problem).var(0).sum() / 4
 
 
 def test_without_its_control_variate_the_double_one_is_leave_one_out():
@@ -96,3 +96,36 @@ def test_without_its_control_variate_the_double_one_is_leave_one_out():
             draws("rloo", PROBLEMS[key], 50),
             **CLOSE,
         )
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_scale_is_learned_by_the_variance(name):
+    problem = PROBLEMS["cubic"]
+
+    def spread(scale):
+        leaf = problem.logits.expand(2000, 4).clone().requires_grad_()
+        options = {"generator": seeded(), "scale": scale}
+        getattr(estimators, name)(problem.f, leaf, **options).mean().backward()
+        return 2000 * leaf.grad.square().sum()
+
+    scale = torch.tensor(0.9, dtype=torch.float64, requires_grad=True)
+    spread(scale)
+    ends = [spread(0.9 + step) for step in (1e-4, -1e-4)]
+    # The square is quadratic in the scale, so that the difference is exact but for rounding.
+    torch.testing.assert_close(
+        scale.grad, (ends[0] - ends[1]) / 2e-4, rtol=1e-6, atol=0.0
+    )
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_scale_may_differ_by_loss_and_no_more(name):
+    problem, one = PROBLEMS["cubic"], getattr(estimators, name)
+    logits = problem.logits.expand(3, 4).clone().requires_grad_()
+    scales = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)
+    one(problem.f, logits, generator=seeded(), scale=scales).sum().backward()
+    for row, scale in enumerate(scales.tolist()):
+        leaf = problem.logits.expand(3, 4).clone().requires_grad_()
+        one(problem.f, leaf, generator=seeded(), scale=scale).sum().backward()
+        torch.testing.assert_close(logits.grad[row], leaf.grad[row], **CLOSE)
+    with pytest.raises(ValueError, match="scale must broadcast to"):
+        one(problem.f, logits, generator=seeded(), scale=torch.ones(3, 1))

@@ -9,7 +9,10 @@ from gumbel_tutorial import estimators
 from gumbel_tutorial.estimators import ESTIMATORS, MovingAverage
 
 NAMES = list(ESTIMATORS)
-LEARNED = [("rebar", "temperature"), ("rebar", "scale"), ("gumbel_rao", "temperature")]
+LEARNED = [
+    *(("rebar", "temperature"), ("rebar", "scale"), ("gumbel_rao", "temperature")),
+    *(("double_control_variates", "scale"), ("rodeo", "scale")),
+]
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 
 
