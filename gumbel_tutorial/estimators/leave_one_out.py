@@ -88,8 +88,8 @@ def rodeo(
     With $h_i(y) = \frac1{n-1}\sum_{j\ne i}\nabla f(z_j)\cdot(y - z_j)$ the estimate is
     $\frac1n\sum_i\big[(f(z_i) - b_i)\nabla\log p(z_i) + s\sum_mA_m(h_i\nabla\log p)(z_i)\big]$ with
     $b_i = \frac1{n-1}\sum_{j\ne i}\big(f(z_j) + (1 - s)\sum_mA_mh_j(z_j)\big)$, in closed form since h is
-    linear. Where f is linear s = 1/2 leaves nothing of the other samples and the least of the other
-    variables, and s = 1 no variance at all if there is one variable.
+    linear. Where f is linear nothing of the other samples is left whatever s, at s = 1/2 nothing of the
+    other variables, and with one variable at s = 1 no variance at all.
     Source: Shi et al. (2022), RODEO for bits with the average over m of Gibbs' operators; there a network
     that is learned by the variance takes h for its input, and the two factors are learned too.
     Unbiased for every s, and like double control variates at the mercy of the slopes: a smaller s is for f
