@@ -283,7 +283,6 @@ BEYOND_THE_BOOK = {
     "estimators.denoising.reindge",
     "estimators.leave_one_out.double_control_variates",
     "estimators.leave_one_out.rodeo",
-    "estimators.minimum_variance.mve",
     "estimators.perturb_and_map.imle",
     "estimators.sparse.sparse_marginalisation",
     "gumbel.truncated_log_cdf",
