@@ -103,18 +103,27 @@ def sample(
     logits: np.ndarray, num_draws: int, seed: int, *, method: str | None
 ) -> np.ndarray:
     """Draw many times from every row, by a method or by the one that suits the sizes."""
-    rng, rows = np.random.default_rng(seed), logits.reshape(-1, logits.shape[-1])
+    rng = np.random.default_rng(seed)
 
     def draw(number: int) -> np.ndarray:
-        found = [
-            categorical.sample(row, generator=rng, num_samples=number, method=method)
-            for row in rows
-        ]
-        return np.stack(found, -1)
+        found = categorical.sample(
+            logits, generator=rng, num_samples=number, method=method
+        )
+        return np.moveaxis(found, -1, 0)
 
     # Only Gumbel-Max makes noise for every category.
     shape = logits.shape if method == "gumbel-max" else logits.shape[:-1]
-    return in_parts(num_draws, shape, draw).reshape(num_draws, *logits.shape[:-1])
+    return in_parts(num_draws, shape, draw)
+
+
+def alias_sample(logits: np.ndarray, num_draws: int, seed: int) -> np.ndarray:
+    """Draw many times from every row, each of which has a table of its own."""
+    rng, rows = np.random.default_rng(seed), logits.reshape(-1, logits.shape[-1])
+    found = [
+        categorical.sample(row, generator=rng, num_samples=num_draws, method="alias")
+        for row in rows
+    ]
+    return np.stack(found, -1).reshape(num_draws, *logits.shape[:-1])
 
 
 def relax(
@@ -184,7 +193,7 @@ def speculative_step(
 
 
 _PACKAGE = "gumbel_tutorial"
-_METHODS = ("gumbel-max", "inverse-cdf", "alias")
+_METHODS = ("gumbel-max", "inverse-cdf")
 ADAPTERS = (
     Adapter(f"{_PACKAGE}.argmax_sample", "categorical", argmax_sample),
     Adapter(f"{_PACKAGE}.decoding.apply_mask", "categorical", masked_sample),
@@ -198,6 +207,7 @@ ADAPTERS = (
         )
         for method in _METHODS
     ),
+    Adapter(f"{_PACKAGE}.categorical.sample/alias", "categorical", alias_sample),
     Adapter(f"{_PACKAGE}.top_k_sample", "without_replacement", top_k_sample),
     Adapter(f"{_PACKAGE}.categorical.sample/distinct", "without_replacement", distinct),
     Adapter(f"{_PACKAGE}.relax", "relaxed", relax),
