@@ -11,12 +11,13 @@ A sampler under test is a function, and what it draws is its kind:
 * ``"speculative"``: ``sample(draft_logits, target_logits, num_draws, seed)`` returns the drafted and the
   emitted categories, ``(num_draws,)`` each.
 
-Further keywords that the signature names are checked too: ``temperature``, ``top_k``, ``top_p``, ``min_p``,
-``mask`` and, of a sampler that holds logits in other dtypes, ``dtype``, which is ``"float16"`` or
-``"bfloat16"`` for logits that it can hold exactly. What the signature does not name is not checked, and the
-report says so. A sampler that raises NotImplementedError leaves out the check in which it does. One that
-gives a row the same draws in every batch says so by an attribute, ``sample.batch_invariant = True``, and is
-held to it.
+Further keywords that the signature names are checked too. Of a categorical sampler these are ``temperature``,
+``top_k``, ``top_p``, ``min_p``, ``mask``, an array of the shape of the logits that is true where a category
+is open, and ``dtype``, which is ``"float16"`` or ``"bfloat16"`` for logits that this can hold exactly. Of a
+relaxed one they are ``hard``, with which it returns one-hot rows, and ``dtype``. What the signature does not
+name is not checked, and the report says so. A sampler that raises NotImplementedError leaves out the check in
+which it does. One that gives a row the same draws in every batch says so by an attribute,
+``sample.batch_invariant = True``, and is held to it.
 
 :func:`check` returns a report and :func:`assert_samples` raises an error, for tests. ``python -m
 gumbel_tutorial.conformance check MODULE:FUNCTION`` prints the report, and ``list`` all checks with the errors

@@ -1,6 +1,7 @@
 """The command: ``python -m gumbel_tutorial.conformance check|list``.
 
-Its exit code is 0 where all checks pass, 1 where one fails, and 2 where nothing could be checked.
+The exit code of ``check`` is 0 where a check passes and none fails, 1 where one fails or none could be made,
+and 2 where there was no sampler to check.
 """
 
 import sys

@@ -21,7 +21,7 @@ _PROGRAM = "python -m gumbel_tutorial.conformance"
 
 @dataclass(frozen=True)
 class CheckCommand:
-    """Check a sampler and print the report; the exit code is 1 where a check fails.
+    """Check a sampler and print the report; the exit code is 1 where a check fails, or none could be made.
 
     Attributes:
         sampler: MODULE:FUNCTION of your own, or a name that the command list gives.

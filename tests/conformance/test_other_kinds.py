@@ -55,6 +55,14 @@ def test_a_sound_sampler_passes_all_checks_of_its_kind(kind):
     assert report.false_alarm <= conformance.FALSE_ALARM * (1 + 1e-9)
 
 
+def test_keeping_every_draft_of_equal_laws_never_tells_against_a_sampler():
+    logits = np.array([0.5, -1.0, 0.0], np.float32)
+    bet = CHECKS["speculative", "acceptance"].run.keywords["bet"](logits, logits)
+    for _ in range(16):  # as many as at effort 128
+        bet.update(np.zeros((1 << 20, 2), int))
+        assert bet.log_value <= 0
+
+
 def test_every_check_of_these_kinds_has_a_fault():
     assert {key for key in CHECKS if key[0] in SOUND} <= set(faults.FAULTS)
 

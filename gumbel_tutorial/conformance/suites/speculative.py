@@ -19,7 +19,7 @@ from gumbel_tutorial.conformance.suites.laws import law
 from gumbel_tutorial.conformance.trials import Trial
 
 _NUM_DRAWS = 1 << 17
-# Equal laws may differ in the last bits of the sampler's two softmaxes.
+# Equal laws may differ in the last bits of the sampler's two softmaxes: at most so often is a draft not kept.
 _ROUNDING = 2.0**-20
 Pair = tuple[np.ndarray, np.ndarray]
 Bet = Callable[[np.ndarray, np.ndarray], CellBets]
@@ -57,8 +57,10 @@ def _emitted(draft: np.ndarray, target: np.ndarray) -> CellBets:  # noqa: ARG001
 
 def _accepted(draft: np.ndarray, target: np.ndarray) -> CellBets:
     wide = draft.astype(float), target.astype(float)
-    distance = max(_ROUNDING, float(decoding.total_variation(*wide)))
-    probs = np.array([distance, 1 - distance])
+    distance = float(decoding.total_variation(*wide))
+    # Of equal laws both entries are the largest that rounding allows, so that no law within it loses a bet.
+    equal = distance < _ROUNDING
+    probs = np.array([_ROUNDING, 1.0] if equal else [distance, 1 - distance])
     return CellBets("drafts kept (1) or not (0)", probs, cells=_agreement)
 
 
