@@ -24,9 +24,10 @@ gumbel_tutorial.conformance check MODULE:FUNCTION`` prints the report, and ``lis
 that they catch. :mod:`gumbel_tutorial.conformance.adapters` has the samplers of libraries by name;
 :class:`Program` asks one that is written in another language.
 
-A sound sampler, whose seeds give independent draws, fails a report with a probability of at most 1e-6, by a
-bound that is exact (:class:`gumbel_tutorial.conformance.evidence.Evidence`). Each check names an error that
-it catches, and with which probability.
+A sound sampler has the law, and gives independent results in the rows and draws of a call and for other
+seeds. It fails a report with a probability of at most 1e-6, by a bound that is exact
+(:class:`gumbel_tutorial.conformance.evidence.Evidence`). Each check names an error that it catches, and with
+which probability.
 """
 
 from gumbel_tutorial.checks import needing
