@@ -1,5 +1,6 @@
 """The arithmetic of the bench, of max-stability and of the decoder in the page is that of the package."""
 
+import figure_files
 import numpy as np
 import pytest
 import record_toy
@@ -126,7 +127,7 @@ def test_the_maximum_of_gumbels_lands_on_the_gumbel_of_the_package(scale):
 
 
 def test_the_decoder_in_the_page_is_that_of_torch_on_the_stored_weights():
-    data = record_toy.read("decoder")
+    data = figure_files.read_data("decoder")
     codes = torch.randint(10, (10, 10), generator=torch.Generator().manual_seed(0))
     found = call(
         [("decoder-maths.js", "decode", [data, row]) for row in codes.tolist()]

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import figure_files
 import numpy as np
 import pytest
 import record_toy
@@ -35,17 +36,17 @@ def test_a_weight_is_stored_to_half_a_step():
 
 @pytest.mark.parametrize("key", ["decoder", "training"])
 def test_a_record_is_small(key):
-    path = record_toy.TARGET / f"{key}-data.js"
+    path = figure_files.data_path(key)
     assert path.stat().st_size < 100_000
 
 
 def test_rounding_the_weights_costs_next_to_nothing():
-    losses = record_toy.read("decoder")["reconstruction"]
+    losses = figure_files.read_data("decoder")["reconstruction"]
     assert abs(losses["rounded"] - losses["exact"]) < 0.01 * losses["exact"]
 
 
 def test_the_codes_redraw_the_images_they_stand_beside():
-    data = record_toy.read("decoder")
+    data = figure_files.read_data("decoder")
     codes = torch.nn.functional.one_hot(torch.tensor(data["codes"]), 10).flatten(-2)
     redrawn = record_toy.decode(data["layers"], codes) > 0
     originals = images(data["originals"]) > 0
@@ -57,7 +58,7 @@ def images(text):
 
 
 def test_the_forty_stages_tell_the_story_of_the_chapter():
-    data = record_toy.read("training")
+    data = figure_files.read_data("training")
     assert {len(data[key]) for key in ("step", "soft", "hard", "train", "test")} == {40}
     assert data["steps"] == data["step"][-1] == 8000
     assert all(one < other for one, other in pairwise(data["step"]))

@@ -3,13 +3,13 @@
 `python tools/moving_pictures.py`, after tools/record_toy.py, whose data it shows.
 """
 
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import record_toy
 import torch
+from figure_files import FIGURES, read_data, write_picture
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch.nn import functional as F
@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from gumbel_tutorial import laboratory
 from gumbel_tutorial.book import plots
 
-FOLDER = Path(__file__).parent.parent / "assets" / "figures"
 # The cubic problem of chapter 5 without the last of its categories: gradients then lie in a plane.
 LINE = torch.tensor([0.1, 0.75, -0.34], dtype=torch.float64)
 LOGITS = torch.tensor([1.0, 0.3, -0.3], dtype=torch.float64)
@@ -27,14 +26,9 @@ POINTS, DRAWS = 150, 4800
 def main() -> None:
     """Draw all three."""
     plots.use_style()
-    save(bench(), "estimator-bench.png")
-    save(dials(record_toy.read("decoder")), "decoder.png")
-    save(stages(record_toy.read("training")), "training.png")
-
-
-def save(fig: Figure, name: str) -> None:
-    """Write a picture that does not depend on the day."""
-    fig.savefig(FOLDER / name, dpi=150, metadata={"Software": None})
+    write_picture(bench(), FIGURES / "estimator-bench.png")
+    write_picture(dials(read_data("decoder")), FIGURES / "decoder.png")
+    write_picture(stages(read_data("training")), FIGURES / "training.png")
 
 
 def cubic(z: torch.Tensor) -> torch.Tensor:

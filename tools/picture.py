@@ -1,17 +1,13 @@
 """Draw the pictures of the landing page and of README: `python tools/picture.py`."""
 
-from io import BytesIO
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
-from notebook import with_fewer_colours
+from figure_files import ASSETS, write_picture
 
 from gumbel_tutorial import concrete, gumbel_max, laboratory, noise
 from gumbel_tutorial.book import plots, records
 from gumbel_tutorial.laboratory import PROBLEMS
 
-ASSETS = Path(__file__).parent.parent / "assets"
 TEMPERATURES = (5.0, 1.0, 0.5, 0.1)
 ESTIMATORS = ["mean field", "Gumbel-Softmax", "straight-through", "Gumbel-Rao"]
 ESTIMATORS += ["ReinMax", "RLOO"]
@@ -41,25 +37,18 @@ def draw_estimators(ax: plt.Axes) -> None:
     ax.legend(fontsize=9)
 
 
-def save(figure: plt.Figure, name: str, dpi: int = 150) -> None:
-    """Write a picture, without what depends on the machine."""
-    whole = BytesIO()
-    figure.savefig(whole, dpi=dpi, metadata={"Software": None})
-    (ASSETS / name).write_bytes(with_fewer_colours(whole.getvalue()))
-
-
 def main() -> None:
     """Draw the three."""
     plots.use_style()
     strip, axes = plt.subplots(1, 4, figsize=(8, 2.2))
     draw_temperatures(axes, 2500)
-    save(strip, "temperatures.png", dpi=200)
+    write_picture(strip, ASSETS / "temperatures.png", dpi=200)
     square, axes = plt.subplots(2, 2, figsize=(4.4, 4.0))
     draw_temperatures(axes, 1000)
-    save(square, "triangle.png")
+    write_picture(square, ASSETS / "triangle.png")
     comparison, ax = plt.subplots(figsize=(6.4, 3.2))
     draw_estimators(ax)
-    save(comparison, "estimators.png")
+    write_picture(comparison, ASSETS / "estimators.png")
 
 
 if __name__ == "__main__":

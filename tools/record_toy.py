@@ -7,19 +7,18 @@ the same bytes; another version may round otherwise. Afterwards: `python tools/m
 """
 
 import base64
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sklearn
 import torch
+from figure_files import write_data
 
 from gumbel_tutorial import noise, schedules, vae
 from gumbel_tutorial.nn import gumbel_softmax
 from gumbel_tutorial.vae.training.trainer import Recipe, Trainer
 
-TARGET = Path(__file__).parent.parent / "assets" / "figures"
+TOOL = "record_toy.py"
 SEED, STEPS, CHECKPOINTS = 7, 8000, 40
 FALLING = schedules.exponential(rate=3e-4, floor=0.3)
 RATE = schedules.constant(1e-3)
@@ -32,22 +31,8 @@ def main() -> None:
     train, test = vae.digits()
     shown = first_of_each_class(test)
     model, history = record(train, test, shown, STEPS, CHECKPOINTS)
-    write("decoder-data.js", "decoder", decoder_data(model, test))
-    write("training-data.js", "training", history)
-
-
-def write(name: str, key: str, data: dict[str, Any]) -> None:
-    """Write data as a classic script that loads from a file, too."""
-    comment = '// Written by tools/record_toy.py.\n"use strict";\n'
-    body = json.dumps(data, separators=(",", ":"))
-    text = f"{comment}(globalThis.FigureData ??= {{}}).{key} = {body};\n"
-    (TARGET / name).write_text(text)
-
-
-def read(key: str) -> dict[str, Any]:
-    """Return the data that :func:`write` wrote."""
-    text = (TARGET / f"{key}-data.js").read_text()
-    return json.loads(text[text.index(' = {"') + 3 : text.rindex(";")])
+    write_data("decoder", decoder_data(model, test), TOOL)
+    write_data("training", history, TOOL)
 
 
 def about(steps: int) -> dict[str, Any]:

@@ -1,15 +1,13 @@
 """Draw the picture of the straight-through step: `python tools/straight_through_picture.py`."""
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
+from figure_files import ASSETS, write_picture
 from matplotlib.axes import Axes
 
 from gumbel_tutorial import categorical, concrete
 from gumbel_tutorial.book import plots
 
-TARGET = Path(__file__).parent.parent / "assets" / "straight_through.svg"
 ARROW = {"arrowstyle": "->", "color": plots.INK, "linewidth": 1.2}
 
 
@@ -58,7 +56,7 @@ def main() -> None:
                 "", (end, 0.45), (start, 0.45), "axes fraction", "axes fraction", ARROW
             )
     fig.get_layout_engine().set(wspace=0.22, hspace=0.12)
-    fig.savefig(TARGET, metadata={"Date": None})
+    write_picture(fig, ASSETS / "straight-through.svg")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ STYLE = {
     "axes.spines.right": False,
     "axes.prop_cycle": plt.cycler(color=COLOURS),
     "font.family": "cmr10",
-    "font.size": 11,
+    # At this size the labels of a picture as wide as the text are nine pixels high on a phone.
+    "font.size": 12,
     "axes.formatter.use_mathtext": True,
     "lines.linewidth": 2,
     "text.color": INK,
@@ -126,6 +127,8 @@ def plane(
     ax: Axes,
     paths: Mapping[str, tuple[ArrayLike, ArrayLike]],
     points: Mapping[str, tuple[float, float]],
+    *,
+    labelled: bool = True,
 ) -> Axes:
     """Draw paths through the plane, a marker at each stop, and single points with their names.
 
@@ -133,6 +136,7 @@ def plane(
         ax: where to draw.
         paths: names and pairs (x, y) of shape ``(n,)``, at most six that end in no method's name.
         points: names and pairs (x, y).
+        labelled: whether to name the points beside them, and not in the legend.
 
     Returns:
         The axes.
@@ -148,8 +152,10 @@ def plane(
         )
     for name, (x, y) in points.items():
         colour, _ = method_look(name) or (INK, "-")
-        ax.plot(x, y, "D", color=colour, markersize=4)
-        ax.annotate(name, (x, y), (5, 3), textcoords="offset points", fontsize=9)
+        label = None if labelled else name
+        ax.plot(x, y, "D", color=colour, markersize=4, label=label)
+        if labelled:
+            ax.annotate(name, (x, y), (5, 3), textcoords="offset points")
     return ax
 
 

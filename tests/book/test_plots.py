@@ -162,6 +162,9 @@ def test_a_plane_holds_paths_and_named_points(ax):
     assert drawn == [[[0, 2], [1, 3]], [[0.5, 4]]]
     assert [text.get_text() for text in ax.texts] == ["b"]
     assert ax.get_legend_handles_labels()[1] == ["a"]
+    plots.plane(ax, {}, {"c": (1, 4)}, labelled=False)
+    assert [text.get_text() for text in ax.texts] == ["b"]
+    assert ax.get_legend_handles_labels()[1] == ["a", "c"]
     with pytest.raises(ValueError, match="paths must hold at most 6 lines, got 7"):
         plots.plane(ax, {str(i): ([0], [i]) for i in range(7)}, {})
 

@@ -236,7 +236,7 @@ def test_the_race_is_over_when_the_first_arrives(opened):
 
 
 def test_straight_through_reads_one_point_and_moves_another(opened):
-    figure = opened("straight_through")
+    figure = opened("straight-through")
     losses = {}
     for kind in ("soft", "hard", "detached"):
         figure.get_by_role("radio", name=kind).check()

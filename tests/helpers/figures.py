@@ -8,13 +8,15 @@ from helpers.site import SITE
 PLACES = {
     "triangle": ("chapters/04_softmax_relaxation.html", "fig-samples"),
     "race": ("chapters/03_gumbel_max.html", "fig-gumbel-max"),
-    "straight_through": (
+    "straight-through": (
         "chapters/04_softmax_relaxation.html",
         "fig-straight-through",
     ),
     "max-stability": ("chapters/02_gumbel.html", "fig-max-stability"),
     "estimator-bench": ("chapters/05_gradient_estimators.html", "fig-bench"),
     "training": ("chapters/07_categorical_vae.html", "fig-stages"),
+    "coupling": ("chapters/09_in_the_wild.html", "fig-coupling"),
+    "watermark-score": ("chapters/09_in_the_wild.html", "fig-watermark-score"),
     "decoder": ("chapters/07_categorical_vae.html", "fig-dials"),
 }
 

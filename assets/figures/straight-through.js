@@ -214,7 +214,7 @@
     return { draw, sentence };
   }
 
-  Figures.define("straight_through", {
+  Figures.define("straight-through", {
     title: "The straight-through step",
     description: "Two rows of bars: forward from the perturbed logits to the relaxed sample, the one-hot sample and the loss, and backward from the slope of the loss to the gradient in the logits.",
     caption: "Straight-through reads the loss at one point and moves another. "
