@@ -42,7 +42,10 @@
 //   mark(category, x, y, {size, filled, colour})   circle, square, triangle, ...: never by colour alone
 //   bar(x, y, width, height, colour)
 //
-// Nothing is drawn and nothing moves while the figure is off the screen. The colours follow the theme of the page.
+// Figures.write(element, text) changes a text that stands on the page.
+//
+// Nothing is drawn and nothing moves while the figure is off the screen, and before it first comes there nothing is
+// computed to be said. The colours follow the theme of the page.
 "use strict";
 
 (() => {
@@ -56,6 +59,13 @@
     element.append(...children);
     return element;
   };
+
+  // Into the text that an element has, which may be empty. A new node in its place would have the browser style anew
+  // every paragraph of the page, by the rules for what a page contains.
+  function write(element, text) {
+    const node = element.firstChild ?? element.appendChild(new Text());
+    if (node.data !== text) node.data = text;
+  }
 
   // Names of controls are ours and short; some have a formula in italics.
   const plain = (html) => make("span", { innerHTML: html }).textContent;
@@ -131,19 +141,17 @@
       this.stage = make("div", { className: "figure-stage" }, this.canvas);
       this.controls = make("div", { className: "figure-controls" });
       this.status = make("p", { className: "figure-status" });
-      this.status.setAttribute("role", "status");
       this.root = make("div", { className: "moving-figure" }, this.stage, this.controls, this.status);
       this.root.setAttribute("role", "group");
       this.root.setAttribute("aria-label", definition.title);
       this.root.figure = this;
       this.handles = [];
-      this.onScreen = this.stale = false;
+      this.onScreen = this.stale = this.introduced = false;
     }
 
     // Once it stands on the page, for only there it has a width and colours.
     begin() {
       Object.assign(this, this.definition.start(this));
-      this.status.textContent = this.sentence();
       this.resize();
       new ResizeObserver(() => this.resize()).observe(this.stage);
       new MutationObserver(() => this.redraw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -154,7 +162,16 @@
 
     show(onScreen) {
       this.onScreen = onScreen;
+      if (onScreen && !this.introduced) this.introduce();
       if (onScreen && (this.stale || this.move)) this.request();
+    }
+
+    // The first sentence may take as long as all draws, so it waits until somebody looks. It is there to be read, not
+    // read out: only then does the element become one whose changes are.
+    introduce() {
+      this.introduced = true;
+      write(this.status, this.sentence());
+      this.status.setAttribute("role", "status");
     }
 
     resize() {
@@ -205,7 +222,7 @@
       clearTimeout(this.silent);
       this.silent = setTimeout(() => {
         if (this.move) return this.speakSoon();
-        this.status.textContent = this.sentence();
+        if (this.introduced) write(this.status, this.sentence());
         this.silent = undefined;
       }, QUIET);
     }
@@ -227,8 +244,9 @@
       const shown = make("span", { className: "figure-value" });
       shown.setAttribute("aria-hidden", "true");
       const tell = () => {
-        shown.textContent = text(input.valueAsNumber);
-        input.setAttribute("aria-valuetext", shown.textContent);
+        const value = text(input.valueAsNumber);
+        write(shown, value);
+        input.setAttribute("aria-valuetext", value);
       };
       input.addEventListener("input", () => {
         tell();
@@ -346,6 +364,7 @@
   }
 
   globalThis.Figures = {
+    write,
     define(name, definition) {
       for (const element of document.querySelectorAll(`[data-figure="${name}"]`)) takePlace(element, definition);
     },

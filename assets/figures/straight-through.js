@@ -193,14 +193,9 @@
             [mean.value, ...mean.gradient].map(withError),
             [exact.value, ...exact.gradient].map(signed),
           ];
-          shown.forEach((row, i) => row.forEach((text, j) => write(body[i][j], text)));
+          shown.forEach((row, i) => row.forEach((text, j) => Figures.write(body[i][j], text)));
         },
       };
-    }
-
-    // A cell that is written anew makes the browser lay out the page.
-    function write(cell, text) {
-      if (cell.textContent !== text) cell.textContent = text;
     }
 
     function sentence() {

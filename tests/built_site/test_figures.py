@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from helpers.figures import PLACES, inked, palette, said, settle
+from helpers.figures import PLACES, alone, inked, palette, said, settle
 from helpers.site import SITE, open_page
 
 pytestmark = pytest.mark.browser
@@ -121,6 +121,56 @@ def test_it_rests_while_it_is_off_the_screen(opened, name):
     figure.page.wait_for_function(
         "element => element.figure.painted > 3", arg=figure.element_handle()
     )
+
+
+@places
+def test_a_redraw_puts_no_new_node_into_the_page(opened, name):
+    # With one the browser styles every paragraph anew, for the rules that ask what the page contains.
+    figure = opened(name)
+    slider = figure.get_by_role("slider").or_(figure.get_by_role("button")).first
+    figure.evaluate(
+        """element => {
+            element.nodes = 0;
+            const count = changes => (element.nodes += changes.length);
+            new MutationObserver(count).observe(document, {childList: true, subtree: true});
+        }"""
+    )
+    before = said(figure)
+    slider.press("ArrowRight")
+    slider.press("Enter")
+    slider.press("ArrowLeft")
+    slider.press("End")
+    assert said(figure) != before
+    assert figure.evaluate("element => element.nodes") == 0
+    figure.evaluate("element => element.append('one')")
+    assert figure.evaluate("element => element.nodes") == 1
+
+
+def test_the_bench_draws_its_samples_when_it_comes_into_view(browser, tmp_path):
+    tab = browser.new_page(viewport={"width": 800, "height": 600})
+    tab.add_init_script(
+        """const log = Math.log;
+        window.logarithms = 0;
+        Math.log = value => (window.logarithms++, log(value));"""
+    )
+    path = tmp_path / "page.html"
+    path.write_text(alone(*PLACES["estimator-bench"]))
+    tab.goto(path.as_uri())
+    tab.evaluate("document.fonts.ready.then(() => true)")
+    figure = tab.locator(".moving-figure")
+    # Long after it would have said what a change has led to.
+    tab.wait_for_function(
+        "element => !element.figure.silent", arg=figure.element_handle()
+    )
+    assert figure.get_by_role("status").count() == 0
+    away = tab.evaluate("logarithms")
+    figure.scroll_into_view_if_needed()
+    settle(figure)
+    assert figure.get_by_role("status").inner_text()
+    # Two for each of three Gumbel variables in twelve rows of 4800 draws.
+    samples = 2 * 3 * 12 * 4800
+    assert away < samples / 100 < samples <= tab.evaluate("logarithms")
+    tab.close()
 
 
 def gap(sentence):
