@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 from helpers.figures import PLACES, alone, settle
-from helpers.site import CHROMIUM, FLAGS, SITE, QuietHandler
+from helpers.site import CHROMIUM, FLAGS, SITE, QuietHandler, Visits
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,12 @@ def served():
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def visit(browser):
+    """Return a function that opens a page, in the one tab that all tests share."""
+    return Visits(browser)
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from helpers.audits import (
     cut_parts,
     dead_menus,
     framed_pictures,
-    put_one_letter_for_each_formula,
+    leave_one_of_each_look,
     serious_findings,
     too_wide,
     weight,
 )
-from helpers.site import PAGES, SITE, open_page
+from helpers.site import PAGES, SITE
 
 pytestmark = pytest.mark.browser
 
@@ -62,7 +62,7 @@ def faults(tab, widths):
     found = {}
     for width, wrong in at_each(tab, widths, seen):
         found |= {f"{name} at {width}": value for name, value in wrong.items()}
-    found |= {"formulas with a colour": put_one_letter_for_each_formula(tab)}
+    found |= {"formulas with a colour": leave_one_of_each_look(tab)}
     # The way back, since a new width is much work on a long page; a button that is pressed shows its tooltip.
     for width, wrong in at_each(tab, widths[::-1], serious_findings):
         found |= {f"axe at {width}": wrong}
@@ -74,19 +74,18 @@ def faults(tab, widths):
 
 @pytest.mark.parametrize("page", EVERY)
 def test_among_files_and_in_light_a_page_is_whole_silent_accessible_and_asks_nobody(
-    browser, page
+    visit, page
 ):
-    tab, complaints, requests = open_page(browser, page, "light", DESKTOP)
+    tab, complaints, requests = visit(page, "light", DESKTOP)
     assert tab.evaluate("document.documentElement.dataset.theme") == "light"
     assert printed(tab) | faults(tab, (DESKTOP, PHONE)) == {}
     assert complaints == []
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-    tab.context.close()
 
 
 @pytest.mark.parametrize("page", EVERY)
-def test_from_a_server_and_in_the_dark_it_is_too_and_light(browser, served, page):
-    tab, complaints, requests = open_page(browser, page, "dark", PHONE, served)
+def test_from_a_server_and_in_the_dark_it_is_too_and_light(visit, served, page):
+    tab, complaints, requests = visit(page, "dark", PHONE, served)
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
     assert faults(tab, (PHONE, DESKTOP)) == {}
     assert complaints == []
@@ -97,7 +96,6 @@ def test_from_a_server_and_in_the_dark_it_is_too_and_light(browser, served, page
     sizes = {name: weight(name) for name in names}
     assert sum(sizes.values()) < LIMIT, sorted(sizes.items(), key=lambda one: -one[1])
     assert not any("searchindex" in name for name in names) or page == "search.html"
-    tab.context.close()
 
 
 # One fault for each question.
@@ -117,8 +115,8 @@ PLANTED = """() => {
 }"""
 
 
-def test_every_question_finds_its_fault(browser):
-    tab, _, _ = open_page(browser, "index.html")
+def test_every_question_finds_its_fault(visit):
+    tab, _, _ = visit("index.html")
     tab.evaluate(PLANTED)
     found = printed(tab) | faults(tab, (DESKTOP,))
     assert set(found) == {
@@ -132,4 +130,3 @@ def test_every_question_finds_its_fault(browser):
         "dead menus at 1366",
     }
     assert set(found["axe at 1366"]) == {"color-contrast"}
-    tab.context.close()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from helpers.figures import PLACES, alone, inked, palette, said, settle
-from helpers.site import SITE, open_page
+from helpers.site import SITE
 
 pytestmark = pytest.mark.browser
 
@@ -22,16 +22,15 @@ groups = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PL
 
 
 @pytest.fixture(scope="module", params=groups)
-def placed(browser, request):
+def placed(visit, request):
     """Return a figure on its page, which is opened once for the tests that do not move it."""
     page, place = PLACES[request.param]
-    tab, complaints, _ = open_page(browser, page)
+    tab, complaints, _ = visit(page)
     figure = tab.locator(f"#{place} .moving-figure")
     figure.scroll_into_view_if_needed()
     settle(figure)
     yield figure
     assert complaints == []
-    tab.context.close()
 
 
 def test_a_figure_takes_the_place_of_its_picture(placed):

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from helpers.site import PAGES, SITE, open_page
+from helpers.site import PAGES, SITE
 
 pytestmark = pytest.mark.browser
 
@@ -27,23 +27,21 @@ def test_reported_numbers_are_typeset(page):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_links_have_one_colour(browser, theme):
+def test_links_have_one_colour(visit, theme):
     for page in ("chapters/notation.html", "chapters/03_gumbel_max.html"):
-        tab, _, _ = open_page(browser, page, theme)
+        tab, _, _ = visit(page, theme)
         colours = tab.evaluate(
             """[...document.querySelectorAll('.bd-article a[href]:not(.headerlink, .btn, .term)')]
                 .map(link => getComputedStyle(link).color)"""
         )
         assert len(set(colours)) == 1
-        tab.context.close()
 
 
-def test_a_search_among_files_is_silent(browser):
-    tab, complaints, _ = open_page(browser, "search.html?q=temperature")
+def test_a_search_among_files_is_silent(visit):
+    tab, complaints, _ = visit("search.html?q=temperature")
     tab.wait_for_function("!document.querySelector('.search-summary:empty')")
     assert tab.locator("#search-results li").count() >= 10
     assert complaints == []
-    tab.context.close()
 
 
 def test_an_excerpt_shows_a_formula_once_and_no_source(browser, served):

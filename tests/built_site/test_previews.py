@@ -4,7 +4,7 @@ import re
 
 import pytest
 from helpers.audits import serious_findings
-from helpers.site import SITE, open_page
+from helpers.site import FILES, SITE
 
 pytestmark = pytest.mark.browser
 
@@ -27,16 +27,13 @@ def box(tab):
 
 
 @pytest.fixture(params=["file", "http"])
-def chapter(request, browser, served):
+def chapter(request, visit, served):
     """Open a chapter as a file or from a server, with what it complained of."""
-    tab, complaints, requests = open_page(browser, CHAPTER)
-    if request.param == "http":
-        tab.goto(f"{served}/{CHAPTER}")
-        tab.wait_for_load_state("networkidle")
+    address = served if request.param == "http" else FILES
+    tab, complaints, requests = visit(CHAPTER, address=address)
     assert not [url for url in requests if "_static/previews/" in url], "not yet"
     yield tab
     assert complaints == []
-    tab.context.close()
 
 
 def test_pointing_at_a_link_shows_what_it_leads_to(chapter):
@@ -117,12 +114,11 @@ def test_a_term_is_linked_at_its_first_mention_alone():
     assert not any("term reference" in title for title in titles)
 
 
-def test_the_index_of_terms_is_in_the_menu_and_leads_to_the_glossary(browser):
-    tab, _, _ = open_page(browser, "index.html")
+def test_the_index_of_terms_is_in_the_menu_and_leads_to_the_glossary(visit):
+    tab, _, _ = visit("index.html")
     tab.get_by_role("navigation", name="Main").get_by_role(
         "link", name="Index", exact=True
     ).click()
     tab.wait_for_url("**/genindex.html")
     tab.get_by_role("link", name="straight-through", exact=True).click()
     tab.wait_for_url("**/notation.html#term-straight-through")
-    tab.context.close()

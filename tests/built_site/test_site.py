@@ -15,7 +15,7 @@ import colab
 import nbformat
 import pytest
 from helpers.audits import menu_button, menu_state
-from helpers.site import BUILT, PAGES, ROOT, SITE, open_page
+from helpers.site import BUILT, PAGES, ROOT, SITE
 from sphinx.errors import ConfigError
 
 pytestmark = pytest.mark.browser
@@ -45,8 +45,8 @@ def test_a_page_bears_the_licence_and_the_name_of_the_book_once(path):
 
 
 @pytest.mark.parametrize("width", [375, 820, 1100, 1366])
-def test_the_menu_opens_or_folds_by_mouse_and_by_key(browser, width):
-    tab, _, _ = open_page(browser, CHAPTER, width=width)
+def test_the_menu_opens_or_folds_by_mouse_and_by_key(visit, width):
+    tab, _, _ = visit(CHAPTER, width=width)
     menu = menu_button(tab, "primary")
     chapters = tab.get_by_role("navigation", name="Main")
     pressed = "folded" if width >= 992 else "open"
@@ -58,12 +58,11 @@ def test_the_menu_opens_or_folds_by_mouse_and_by_key(browser, width):
         tab.keyboard.press("Escape") if pressed == "open" else menu.press("Enter")
         assert menu_state(tab, "primary") == "beside"
     assert menu.evaluate("button => button === document.activeElement")
-    tab.context.close()
 
 
 @pytest.mark.parametrize("width", [375, 820, 1100, 1366])
-def test_the_contents_lead_to_a_section_by_mouse_and_by_key(browser, width):
-    tab, _, _ = open_page(browser, CHAPTER, width=width)
+def test_the_contents_lead_to_a_section_by_mouse_and_by_key(visit, width):
+    tab, _, _ = visit(CHAPTER, width=width)
     button = menu_button(tab, "secondary")
     section = tab.locator("#pst-page-toc-nav a", has_text="Sources")
     for press in ("click", "Enter"):
@@ -77,29 +76,26 @@ def test_the_contents_lead_to_a_section_by_mouse_and_by_key(browser, width):
         assert tab.evaluate(
             "!!document.activeElement.closest('section#sources, footer')"
         ), "the next key goes on from the section"
-    tab.context.close()
 
 
-def test_a_folded_menu_leaves_a_search_button(browser):
-    tab, _, _ = open_page(browser, CHAPTER)
+def test_a_folded_menu_leaves_a_search_button(visit):
+    tab, _, _ = visit(CHAPTER)
     for place in (".bd-sidebar-primary", ".bd-header-article"):
         tab.locator(f"{place} .search-button__button").click()
         assert tab.locator("#pst-search-dialog").is_visible()
         tab.keyboard.press("Escape")
         menu_button(tab, "primary").click()
-    tab.context.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_what_has_the_focus_is_ringed_in_the_colour_of_the_book(browser, theme):
+def test_what_has_the_focus_is_ringed_in_the_colour_of_the_book(visit, theme):
     # On a desktop every line of code fits; on a phone some scroll.
-    tab, _, _ = open_page(browser, CHAPTER, theme, width=375)
+    tab, _, _ = visit(CHAPTER, theme, width=375)
     seen = set()
     while (found := tabbed(tab))["name"] != "BODY":
         seen.add(found["name"])
         assert RING[theme] in found["rings"], found
     assert {"A", "BUTTON", "PRE"} <= seen, "links, buttons and code that scrolls"
-    tab.context.close()
 
 
 def tabbed(tab):
@@ -131,8 +127,8 @@ LOOP = """\
 """
 
 
-def test_an_example_is_copied_without_prompts_and_results(browser):
-    tab, _, _ = open_page(browser, "chapters/api/noise.html")
+def test_an_example_is_copied_without_prompts_and_results(visit):
+    tab, _, _ = visit("chapters/api/noise.html")
     tab.evaluate(
         "document.addEventListener('copy', () => window.copied = document.getSelection().toString())"
     )
@@ -146,28 +142,25 @@ def test_an_example_is_copied_without_prompts_and_results(browser):
         example.locator(".copybtn").click()
         copied = tab.evaluate("window.copied")
         assert [line for line in copied.splitlines() if line] == sources.splitlines()
-    tab.context.close()
 
 
-def test_code_can_be_copied_and_what_it_printed_cannot(browser):
-    tab, _, _ = open_page(browser, CHAPTER)
+def test_code_can_be_copied_and_what_it_printed_cannot(visit):
+    tab, _, _ = visit(CHAPTER)
     tab.locator(".copybtn").first.wait_for(state="attached")
     inputs = tab.locator(".cell_input")
     assert inputs.locator(".copybtn").count() == inputs.count()
     assert tab.locator(".cell_output pre").count() > 3
     assert tab.locator(".cell_output .copybtn").count() == 0
-    tab.context.close()
 
 
-def test_a_formula_in_the_text_breaks_as_text_does(browser):
-    tab, _, _ = open_page(browser, CHAPTER, width=375)
+def test_a_formula_in_the_text_breaks_as_text_does(visit):
+    tab, _, _ = visit(CHAPTER, width=375)
     boxes = tab.evaluate(
         """[...document.querySelectorAll('.bd-article span.math, .bd-article span.math > .katex')]
             .map(formula => getComputedStyle(formula).display)"""
     )
     assert len(boxes) > 200
     assert set(boxes) == {"inline"}
-    tab.context.close()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -370,8 +363,8 @@ def search_results(tab, address, query):
 
 
 @pytest.mark.parametrize("over_http", [False, True])
-def test_a_query_finds_its_section(browser, served, over_http):
-    tab, complaints, _ = open_page(browser, "search.html")
+def test_a_query_finds_its_section(visit, served, over_http):
+    tab, complaints, _ = visit("search.html")
     address = served if over_http else SITE.as_uri()
     # Over the network every result fetches its page for a summary: few queries show that this works.
     asked = dict(islice(QUERIES.items(), 3)) if over_http else QUERIES
@@ -384,25 +377,22 @@ def test_a_query_finds_its_section(browser, served, over_http):
     if over_http:
         tab.wait_for_load_state("networkidle")
         assert complaints == []
-    tab.context.close()
 
 
-def test_a_result_names_a_place_that_is_there_once(browser, served):
-    tab, _, _ = open_page(browser, "search.html")
+def test_a_result_names_a_place_that_is_there_once(visit, served):
+    tab, _, _ = visit("search.html")
     places = search_results(tab, served, "temperature")
     assert len(places) == len(set(places)) >= 10
     for place in places:
         page, _, anchor = place.partition("#")
         assert anchor == "" or f'id="{anchor}"' in (SITE / page).read_text("utf-8")
-    tab.context.close()
 
 
-def test_search_over_http_asks_no_other_host(browser, served):
-    tab, complaints, requests = open_page(browser, "search.html")
+def test_search_over_http_asks_no_other_host(visit, served):
+    tab, complaints, requests = visit("search.html")
     assert len(search_results(tab, served, "temperature")) >= 3
     tab.wait_for_load_state("networkidle")
     assert complaints == []
     assert [
         url for url in requests if not url.startswith((served, "file:", "data:"))
     ] == []
-    tab.context.close()

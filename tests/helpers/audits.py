@@ -21,9 +21,14 @@ AXE = {
     "resultTypes": ["violations"],
     "rules": {name: {"enabled": False} for name in ALLOWED},
 }
-# The parts of a formula that show are hidden from readers who hear the page, so all that axe could find in
-# them is their colour. They have that of the formula: one letter then stands for thousands of parts.
+# All that axe can find in the parts of a formula, or in the words of a line of code, is their colour, and
+# most are like the one before. The parts of a formula must have its colour: one letter then stands for all.
+# Of the words of a line that have one look, the first stands for the others.
 STAND_IN = """() => {
+    const look = one => {
+        const {color, backgroundColor, fontSize, fontWeight} = getComputedStyle(one);
+        return [one.className, color, backgroundColor, fontSize, fontWeight].join();
+    };
     const formulas = [...document.querySelectorAll('.katex-html')];
     const odd = formulas.flatMap(formula => {
         const {color} = getComputedStyle(formula);
@@ -32,8 +37,18 @@ STAND_IN = """() => {
             return style.color !== color || style.backgroundColor !== 'rgba(0, 0, 0, 0)';
         });
     });
+    const words = [...document.querySelectorAll('span[class]')].filter(one =>
+        !one.children.length && one.attributes.length === 1 && !one.closest('.katex'));
+    const seen = new Map();
+    const alike = words.filter(one => {
+        const looks = seen.get(one.parentNode) ?? seen.set(one.parentNode, new Set()).get(one.parentNode);
+        const again = looks.has(look(one));
+        looks.add(look(one));
+        return again;
+    });
     // After all is read: what is written in between would have the page styled anew for every formula.
     for (const formula of formulas) formula.textContent = 'x';
+    for (const one of alike) one.remove();
     return odd.map(part => part.outerHTML);
 }"""
 CUT = """selector => [...document.querySelectorAll(selector)]
@@ -82,8 +97,8 @@ def cut_parts(tab, *selectors):
     return tab.evaluate(CUT, ", ".join(selectors))
 
 
-def put_one_letter_for_each_formula(tab):
-    """Return the parts of formulas in a colour of their own; leave a letter in the place of each formula."""
+def leave_one_of_each_look(tab):
+    """Return the parts of formulas in a colour of their own; leave one where many look alike."""
     return tab.evaluate(STAND_IN)
 
 
