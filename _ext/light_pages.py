@@ -12,6 +12,7 @@ LATE = re.compile(r"<script>(?P<code>\s*DOCUMENTATION_OPTIONS\.[^<]*)</script>")
 UNUSED = re.compile(
     r'(?m)^.*<script[^>]*src="[^"]*scripts/fontawesome\.js.*\n'
     r'|^.*<link[^>]*(?:href="[^"]*sphinx-thebe\.css|as="script").*\n'
+    r'|<script type="text/x-thebe-config">[^<]*</script>|<script>kernelName = [^<]*</script>'
 )
 # The search's own page brings these itself; elsewhere they serve a search while typing, which is off.
 SEARCH = re.compile(
