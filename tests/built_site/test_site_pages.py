@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from helpers.site import PAGES, ROOT, SITE, open_page
+from helpers.site import PAGES, ROOT, SITE, Visits
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +34,7 @@ PICTURES = """() => [...document.querySelectorAll('.bd-article div.cell_output f
 @pytest.fixture(scope="module", params=CHAPTERS)
 def on_a_phone(browser, request):
     """Return a chapter at the width of a phone."""
-    tab, _, _ = open_page(browser, request.param, width=375)
+    tab, _, _ = Visits(browser)(request.param, width=375)
     yield tab
     tab.context.close()
 
@@ -44,7 +44,7 @@ def test_no_line_begins_with_what_belongs_to_the_formula_before_it(on_a_phone):
 
 
 def test_where_the_pieces_may_break_a_line_would(browser):
-    tab, _, _ = open_page(browser, "chapters/04_softmax_relaxation.html", width=375)
+    tab, _, _ = Visits(browser)("chapters/04_softmax_relaxation.html", width=375)
     tab.add_style_tag(content=".unbroken { white-space: normal; }")
     assert len(tab.evaluate(TORN)) >= 1
     tab.context.close()
