@@ -23,7 +23,7 @@ def failed(found: Report) -> list[str]:
 
 
 def rows(reports: Sequence[Report]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield a row of :data:`HEADER` for every report, kind by kind, each kind under its name.
+    """Yield a row under ``HEADER`` for every report, kind by kind, each kind under its name.
 
     Args:
         reports: as ``python -m gumbel_tutorial.conformance check --json`` writes them.
