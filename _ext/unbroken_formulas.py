@@ -21,14 +21,20 @@ def cut(place: nodes.Text, pattern: re.Pattern[str]) -> list[nodes.Text]:
     if not found:
         return []
     rest = place[: found.start()] + place[found.end() :]
-    place.parent.replace(place, nodes.Text(rest))
+    siblings = place.parent
+    siblings[position(place, siblings.children)] = nodes.Text(rest)
     return [nodes.Text(found[0])]
+
+
+def position(node: nodes.Node, siblings: list[nodes.Node]) -> int:
+    """Return where a node stands: two texts are equal if they read the same, so equality does not tell."""
+    return next(at for at, other in enumerate(siblings) if other is node)
 
 
 def neighbour(formula: nodes.math, step: int) -> nodes.Text | None:
     """Return the text before or after a formula."""
     siblings = formula.parent.children
-    at = siblings.index(formula) + step
+    at = position(formula, siblings) + step
     found = siblings[at] if 0 <= at < len(siblings) else None
     return found if isinstance(found, nodes.Text) else None
 

@@ -19,15 +19,17 @@ if (typeof Search !== "undefined") {
     splitQuery(title.split(" > ").pop().toLowerCase()).map((word) => stemmer.stemWord(word));
 
   // Sphinx asks whether one word stands in the heading; the more do, and the fewer others, the better.
-  const scored = (result, terms) => {
+  const scored = (result, terms, query) => {
     const [page, title, anchor, description, score, ...rest] = result;
     const heading = wordsOfHeading(title);
     const found = [...terms].filter((term) => heading.includes(term)).length;
     const bonus = description ? 0 : found * (1 + 1 / (1 + heading.length));
     // The field of a record is seldom what a bare word means.
     const malus = /attribute/.test(description ?? "") ? 100 : 0;
+    // Whoever types the name of a function means it.
+    const named = description && title.split(".").pop() === query.trim() ? 100 : 0;
     const whole = anchor ? 0 : 1;
-    return [page, title, anchor, description, score + 10 * bonus - whole - malus, ...rest];
+    return [page, title, anchor, description, score + 10 * bonus + named - whole - malus, ...rest];
   };
 
   const split = ([name, title, anchor, ...rest]) => {
@@ -54,7 +56,7 @@ if (typeof Search !== "undefined") {
     // Sphinx has the best last.
     const results = [...everyResult(query, terms, ...others), ...byNumber(query)]
       .reverse()
-      .map((result) => scored(split(result), terms))
+      .map((result) => scored(split(result), terms, query))
       .sort((one, other) => other[4] - one[4]);
     const seen = new Set();
     const withSections = new Set(results.filter((result) => result[2]).map(([page]) => page));

@@ -37,6 +37,15 @@ def test_links_have_one_colour(visit, theme):
         assert len(set(colours)) == 1
 
 
+def test_the_dark_theme_is_not_printed(visit):
+    tab, _, _ = visit("chapters/02_gumbel.html", "dark")
+    for media, theme in (("print", "light"), ("screen", "dark")):
+        tab.emulate_media(media=media)
+        tab.wait_for_function(
+            "theme => document.documentElement.dataset.theme === theme", arg=theme
+        )
+
+
 def test_a_search_among_files_is_silent(visit):
     tab, complaints, _ = visit("search.html?q=temperature")
     tab.wait_for_function("!document.querySelector('.search-summary:empty')")
