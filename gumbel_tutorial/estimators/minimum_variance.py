@@ -71,8 +71,11 @@ def minimum_variance_jacobian(
 
     With $J = \mathrm{diag}(p) - pp^\top$ the matrices $S(x)$, one for each category x, minimise
 
-    $$\sum_x p_x\lVert S(x)\rVert^2 + \frac\tau2\sum_{a,b}\lVert Q_{ab}\rVert^2,\\
-    Q_{ab} = p_bS(b)_a + p_aS(a)_b - 1[a = b]J_a,$$
+    $$\sum_x p_x\lVert S(x)\rVert^2 + \frac\tau2\sum_{a,b}\lVert Q_{ab}\rVert^2$$
+
+    with
+
+    $$Q_{ab} = p_bS(b)_a + p_aS(a)_b - 1[a = b]J_a,$$
 
     subject to $\sum_xp_xS(x) = J$. The constraint is exactness for linear f, and $Q_{ab}$, a row of K
     entries, is the error in the mean for $f(z) = z_az_b$.
