@@ -122,7 +122,7 @@ def test_it_rests_while_it_is_off_the_screen(opened, name):
     )
 
 
-@pytest.mark.parametrize("name", ["straight_through", "estimator-bench"])
+@pytest.mark.parametrize("name", ["straight-through", "estimator-bench"])
 def test_a_redraw_puts_no_new_node_into_the_page(opened, name):
     # With one the browser styles every paragraph anew, for the rules that ask what the page contains.
     figure = opened(name)
