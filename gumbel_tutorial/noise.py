@@ -178,10 +178,7 @@ def gumbel_like(array: Array, *, generator: "Generator | None" = None) -> Array:
     name = _checked_name(array, generator)
     if is_torch(array):
         return _torch_gumbel(array.shape, generator, array.device, name, like=array)
-    draws = _gumbel(tuple(array.shape), generator, name)
-    if is_jax(array) or isinstance(array, (np.ndarray, np.generic)):
-        return draws
-    return namespace(array=array).asarray(draws)
+    return _of_library(array, _gumbel(tuple(array.shape), generator, name))
 
 
 def normal_like(array: Array, *, generator: "Generator | None" = None) -> Array:
@@ -197,9 +194,7 @@ def normal_like(array: Array, *, generator: "Generator | None" = None) -> Array:
         options = {"device": array.device, "dtype": getattr(torch, name)}
         return torch.randn(array.shape, generator=generator, **options)
     draws = normal(tuple(array.shape), generator=cast(Any, generator), dtype=name)
-    if is_jax(array) or isinstance(array, (np.ndarray, np.generic)):
-        return draws
-    return namespace(array=array).asarray(draws)
+    return _of_library(array, draws)
 
 
 def logistic_like(array: Array, *, generator: "Generator | None" = None) -> Array:
@@ -215,6 +210,13 @@ def _checked_name(array: Array, generator: Any) -> str:
     if generator is not None or not is_torch(array):
         check_generator(generator, array)
     return name
+
+
+def _of_library(array: Array, draws: Array) -> Array:
+    """Return draws of NumPy or JAX as an array of the library of another."""
+    if is_jax(array) or isinstance(array, (np.ndarray, np.generic)):
+        return draws
+    return namespace(array=array).asarray(draws)
 
 
 def plain_exponential(like: Array, generator: Any) -> Array:

@@ -1,13 +1,18 @@
 """Samplers of this package, on tensors, and its kernels where a device runs them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gumbel_tutorial import categorical
 from gumbel_tutorial.conformance.adapters.record import Adapter, in_parts
-from gumbel_tutorial.conformance.adapters.torch_samplers import as_tensor, seeded
+from gumbel_tutorial.conformance.adapters.torch_samplers import (
+    as_tensor,
+    of_copies,
+    seeded,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -56,14 +61,11 @@ def _gumbel_softmax(
 ) -> np.ndarray:
     from gumbel_tutorial import nn
 
-    generator, tensor = seeded(seed), as_tensor(logits, dtype)
-
-    def draw(number: int) -> np.ndarray:
-        rows = tensor.expand(number, *tensor.shape)
-        found = nn.gumbel_softmax(rows, temperature, hard, generator=generator)
-        return found.float().numpy()
-
-    return in_parts(num_draws, logits.shape, draw)
+    draw = partial(
+        nn.gumbel_softmax, tau=temperature, hard=hard, generator=seeded(seed)
+    )
+    tensor = as_tensor(logits, dtype)
+    return of_copies(tensor, num_draws, lambda rows: draw(rows).float())
 
 
 def relaxed_one_hot_categorical(
@@ -135,13 +137,8 @@ def _by_kernel(
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    generator, tensor = seeded(seed, device), as_tensor(logits, dtype).to(device)
-
-    def draw(number: int) -> np.ndarray:
-        rows = tensor.expand(number, *tensor.shape)
-        return call(rows, generator=generator).cpu().numpy()
-
-    return in_parts(num_draws, logits.shape, draw)
+    tensor = as_tensor(logits, dtype).to(device)
+    return of_copies(tensor, num_draws, partial(call, generator=seeded(seed, device)))
 
 
 _PACKAGE, _TORCH, _TRITON = "gumbel_tutorial", ("torch",), ("torch", "triton")

@@ -1,6 +1,6 @@
 """Samplers of torch. Those without a generator draw from the default one, which is put back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -40,14 +40,12 @@ def gumbel_softmax_hard(
     """Draw one-hot rows at temperature 1, and return where they are 1."""
     from torch.nn.functional import gumbel_softmax
 
-    tensor = as_tensor(logits, dtype)
-
-    def draw(number: int) -> np.ndarray:
-        rows = tensor.expand(number, *tensor.shape)
-        return gumbel_softmax(rows, hard=True).argmax(-1).numpy()
-
     with default_generator(seed):
-        return in_parts(num_draws, logits.shape, draw)
+        return of_copies(
+            as_tensor(logits, dtype),
+            num_draws,
+            lambda rows: gumbel_softmax(rows, hard=True).argmax(-1),
+        )
 
 
 def categorical(
@@ -73,14 +71,12 @@ def gumbel_softmax(
     """Draw relaxed rows, or one-hot ones."""
     from torch.nn import functional
 
-    tensor = as_tensor(logits, dtype)
-
-    def draw(number: int) -> np.ndarray:
-        rows = tensor.expand(number, *tensor.shape)
-        return functional.gumbel_softmax(rows, temperature, hard).float().numpy()
-
     with default_generator(seed):
-        return in_parts(num_draws, logits.shape, draw)
+        return of_copies(
+            as_tensor(logits, dtype),
+            num_draws,
+            lambda rows: functional.gumbel_softmax(rows, temperature, hard).float(),
+        )
 
 
 def relaxed_one_hot_categorical(
@@ -106,6 +102,19 @@ def as_tensor(logits: np.ndarray, dtype: str = "float32") -> "torch.Tensor":
 
 def _rows(logits: np.ndarray, dtype: str) -> "torch.Tensor":
     return as_tensor(logits, dtype).reshape(-1, logits.shape[-1])
+
+
+def of_copies(
+    tensor: "torch.Tensor",
+    num_draws: int,
+    draw: Callable[["torch.Tensor"], "torch.Tensor"],
+) -> np.ndarray:
+    """Return what a function draws of as many copies of the logits as there are draws, one of each."""
+
+    def some(number: int) -> np.ndarray:
+        return draw(tensor.expand(number, *tensor.shape)).cpu().numpy()
+
+    return in_parts(num_draws, tensor.shape, some)
 
 
 def seeded(seed: int, device: str = "cpu") -> "torch.Generator":
