@@ -12,7 +12,6 @@ from matplotlib.image import imread
 
 pytestmark = pytest.mark.browser
 
-SHEETS = json.loads((SITE / ".stylesheets.json").read_text())
 LOOKS = [
     (page, *look)
     for page in (
@@ -76,6 +75,12 @@ NOTE = """async name => {
 }"""
 
 
+@pytest.fixture(scope="session")
+def sheets():
+    """Return what the one stylesheet was made of, as the build wrote it down."""
+    return json.loads((SITE / ".stylesheets.json").read_text("utf-8"))
+
+
 def steady(tab):
     """Return a picture of the whole page when it is drawn to its end: two in a row are equal."""
     former, latter = b"", tab.screenshot(full_page=True, animations="disabled")
@@ -94,44 +99,44 @@ def note(tab, name):
     return tab.evaluate(NOTE, name)
 
 
-def changed(tab, name):
+def changed(tab, name, sheets):
     """Return what another look has with all sheets than with the one."""
     assert note(tab, name) > 200
-    tab.evaluate(TAKE_APART, SHEETS)
+    tab.evaluate(TAKE_APART, sheets)
     found = note(tab, name)
     tab.evaluate("putTogether()")
     return found
 
 
 @pytest.mark.parametrize(("page", "theme", "width"), LOOKS)
-def test_no_pixel_tells_the_one_stylesheet_from_all(visit, page, theme, width):
+def test_no_pixel_tells_the_one_stylesheet_from_all(visit, sheets, page, theme, width):
     tab, _, _ = visit(page, theme, width)
     bent_pictures(tab)
-    assert changed(tab, "screen") == []
+    assert changed(tab, "screen", sheets) == []
     one = steady(tab)
-    tab.evaluate(TAKE_APART, SHEETS)
+    tab.evaluate(TAKE_APART, sheets)
     assert apart(one, steady(tab)) <= ROUNDING
     tab.evaluate("putTogether()")
     tab.emulate_media(media="print")
-    assert changed(tab, "paper") == []
+    assert changed(tab, "paper", sheets) == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", OPENING)
-def test_nothing_that_opens_tells_it_either(visit, theme, width):
+def test_nothing_that_opens_tells_it_either(visit, sheets, theme, width):
     for button in OPENING[width]:
         tab, _, _ = visit("index.html", theme, width)
         tab.locator(button).click()
         tab.mouse.move(0, 0)
-        assert changed(tab, button) == []
+        assert changed(tab, button, sheets) == []
 
 
-def test_a_rule_less_is_seen(visit):
+def test_a_rule_less_is_seen(visit, sheets):
     tab, _, _ = visit("index.html")
     whole = steady(tab)
     note(tab, "screen")
-    without = [name for name in SHEETS["all"] if name != "_static/landing.css"]
-    tab.evaluate(TAKE_APART, {**SHEETS, "all": without})
+    without = [name for name in sheets["all"] if name != "_static/landing.css"]
+    tab.evaluate(TAKE_APART, {**sheets, "all": without})
     assert apart(whole, steady(tab)) > 3 * ROUNDING
     assert len(note(tab, "screen")) > 10
 
@@ -144,15 +149,15 @@ def test_a_page_waits_for_one_stylesheet_which_no_script_in_its_head_waits_for(p
     assert "<script" not in head.partition(link)[2]
 
 
-def test_no_variable_of_a_script_or_a_page_is_left_out():
+def test_no_variable_of_a_script_or_a_page_is_left_out(sheets):
     css = (SITE / "_static" / "styles.css").read_text("utf-8")
-    sheets = "".join((SITE / name).read_text("utf-8") for name in SHEETS["all"])
+    rules = "".join((SITE / name).read_text("utf-8") for name in sheets["all"])
     files = [*SITE.glob("_static/**/*.js"), *(SITE / page for page in PAGES)]
     named = {
         name
         for path in files
         for name in re.findall(r"--[a-z][\w-]*\w", path.read_text("utf-8"))
-        if f"{name}:" in sheets
+        if f"{name}:" in rules
     }
     assert len(named) > 5
     # Bootstrap asks where a menu in its bar of navigation is to stand, and this book has no such bar.
