@@ -21,6 +21,7 @@ from gumbel_tutorial.checks import (
 )
 from gumbel_tutorial.estimators.layers import name_of
 from gumbel_tutorial.estimators.protocol import Estimator
+from gumbel_tutorial.estimators.sparse import sparsemax
 from gumbel_tutorial.noise import normal
 from gumbel_tutorial.vae.data.images import Images, check_labels, check_pixels
 from gumbel_tutorial.vae.models.base import LatentModel
@@ -184,6 +185,30 @@ class SemiSupervisedVAE(LatentModel):
         expected = weighted.sum(-1).masked_fill(infinite.any(-1), torch.inf)
         return expected - categorical.entropy(logits)
 
+    def sparse_loss(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        r"""Return $\sum_y p_y\,\mathcal L(x, y) - H(p)$ with sparsemax of the classifier's logits for p.
+
+        Exact, by the classes above 0 alone: each image meets its own. It is a bound as :meth:`marginal_loss`
+        is, but of another posterior, and so another objective. A class at 0 has no gradient here.
+        Source: Correia et al. (2020), section 5.1.
+
+        Args:
+            images: shape ``(batch, num_pixels)``.
+            noise: shape ``(..., batch, num_latents)``, the same for all classes.
+
+        Returns:
+            Shape ``(..., batch)``.
+        """
+        probs = sparsemax(self.classify(images))
+        image, category = (probs > 0).nonzero(as_tuple=True)
+        share = probs[image, category]
+        classes = F.one_hot(category, self.num_categories).to(images.dtype)
+        losses = self.labelled_loss(images[image], classes, noise[..., image, :])
+        # The entropy, its terms one by one: p log p.
+        terms = share * (losses + share.log())
+        nothing = terms.new_zeros(*terms.shape[:-1], len(images))
+        return nothing.index_add(-1, image, terms)
+
     def unlabelled_loss(
         self,
         images: torch.Tensor,
@@ -196,7 +221,7 @@ class SemiSupervisedVAE(LatentModel):
 
         No factor $q(\tilde y\mid x)$ stands before $\mathcal L$: with $\tilde y$ drawn from $q(y\mid x)$ the
         mean is that of :meth:`marginal_loss`, which the estimator ``exact`` is computed by. Several draws are
-        averaged.
+        averaged. The estimator ``sparse_marginalisation`` is :meth:`sparse_loss`, whose entropy is another.
         Source: Jang, Gu and Poole (2017), section 3.3.
 
         Args:
@@ -208,9 +233,14 @@ class SemiSupervisedVAE(LatentModel):
         Returns:
             Shape ``(batch,)``.
         """
-        if name_of(estimator) == "exact":
-            # Its own sum over the classes shares more than that of the estimator.
-            return self.marginal_loss(images, noise).mean(0)
+        # The model's own sums over classes share more than those of the estimators, and leave out more.
+        sums = {
+            "exact": self.marginal_loss,
+            "sparse_marginalisation": self.sparse_loss,
+        }
+        name = name_of(estimator)
+        if name in sums:
+            return sums[name](images, noise).mean(0)
         logits = self.classify(images)
 
         def losses(classes: torch.Tensor) -> torch.Tensor:

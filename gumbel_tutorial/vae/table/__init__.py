@@ -18,6 +18,7 @@ from gumbel_tutorial.vae.table.tasks import (
 )
 from gumbel_tutorial.vae.table.view import (
     averages,
+    best_choice,
     best_rate,
     collect,
     compare,
@@ -41,6 +42,7 @@ __all__ = [
     "Job",
     "Place",
     "averages",
+    "best_choice",
     "best_rate",
     "collect",
     "compare",

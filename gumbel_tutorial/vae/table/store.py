@@ -21,7 +21,7 @@ _KINDS: Mapping[str, Any] = {
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """Return the runs of a record, by task, estimator, learning rate and seed.
+    """Return the runs of a record, by task, estimator, what may be chosen, and seed.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -35,9 +35,9 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return sorted(runs, key=_place)
 
 
-def _place(run: Mapping[str, Any]) -> str:
-    keys = ("column", "row", "learning_rate", "seed")
-    return json.dumps([run[key] for key in keys])
+def _place(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    chosen = run["learning_rate"], run.get("alpha") or 0.0
+    return run["column"], run["row"], *chosen, run["seed"]
 
 
 def _read_run(path: Path) -> dict[str, Any]:
@@ -54,6 +54,9 @@ def _check_run(run: Any) -> None:
     for key, kind in _KINDS.items():
         if not isinstance(run[key], kind):
             raise TypeError(f"{key} {run[key]!r}")
+    # Runs of tasks that choose none may lack it.
+    if not isinstance(run.get("alpha"), float | None):
+        raise TypeError(f"alpha {run['alpha']!r}")
     from_json(run["config"])
     if run["validation"] is not None:
         run["test"]["multi_sample"] + run["test"]["one_sample"]
@@ -82,5 +85,8 @@ def name_of(run: Mapping[str, Any]) -> str:
         re.sub(r"[^a-z0-9]+", "-", run[key].lower()).strip("-")
         for key in ("column", "row")
     )
-    rate, seed = run["learning_rate"], run["seed"]
-    return f"{column}_{row}_rate-{rate}_seed-{seed}_{digest[:8]}.json"
+    alpha = run.get("alpha")
+    chosen = f"rate-{run['learning_rate']}"
+    if alpha is not None:
+        chosen += f"_alpha-{alpha}"
+    return f"{column}_{row}_{chosen}_seed-{run['seed']}_{digest[:8]}.json"

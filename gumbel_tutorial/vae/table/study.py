@@ -1,12 +1,14 @@
-"""The runs of the table: every estimator on every task, its learning rate chosen on validation images.
+"""The runs of the table: every estimator on every task, what is chosen of it chosen on validation images.
 
-The first seed runs at every learning rate; the others at the one that did best on validation images. A run
-that the record holds is not made again, so the command can be stopped and repeated.
+The first seeds run at every learning rate and weight of the labels of the task; the others at those that did
+best on validation images. A run that the record holds is not made again, so the command can be stopped and
+repeated.
 """
 
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,14 +21,16 @@ from tqdm import tqdm
 
 from gumbel_tutorial.book import machine
 from gumbel_tutorial.checks import check_count
-from gumbel_tutorial.vae.data.images import Images, Splits
+from gumbel_tutorial.vae.data.images import Splits
+from gumbel_tutorial.vae.models.counting import Rows, counted_rows
+from gumbel_tutorial.vae.models.semi_supervised import SemiSupervisedVAE
 from gumbel_tutorial.vae.runs import signals
 from gumbel_tutorial.vae.runs.build import make_model, make_splits, make_trainer
 from gumbel_tutorial.vae.runs.config import Binarisation, Config
 from gumbel_tutorial.vae.runs.lock import held
 from gumbel_tutorial.vae.table import store
 from gumbel_tutorial.vae.table.tasks import COLUMNS, ROWS, Job
-from gumbel_tutorial.vae.table.view import best_rate, is_current, job_of
+from gumbel_tutorial.vae.table.view import best_choice, is_current, job_of
 from gumbel_tutorial.vae.training.device import find_device
 from gumbel_tutorial.vae.training.evaluation import (
     accuracy,
@@ -141,14 +145,19 @@ def _missing(
     rows: tuple[str, ...],
     seeds: int,
 ) -> Iterator[tuple[str, list[Job]]]:
-    """Yield what is left of each task, the first seed before the others, whose learning rate it chooses."""
+    """Yield what is left of each task, the seeds that choose before those that are reported."""
     for column in columns:
         task = COLUMNS[column]
         own = tuple(row for row in rows if row in task.rows)
-        first = [Job(column, row, rate, 0) for row in own for rate in task.rates]
-        yield f"{column}, first seed", _left(first, runs, place)
-        others = _other_seeds(runs, column, own, seeds)
-        yield f"{column}, other seeds", _left(others, runs, place)
+        first = [
+            Job(column, row, rate, seed, alpha)
+            for seed in task.choosing
+            for row in own
+            for rate, alpha in task.choices
+        ]
+        yield f"{column}, choice", _left(first, runs, place)
+        reported = _reported(runs, column, own, seeds)
+        yield f"{column}, all seeds", _left(reported, runs, place)
 
 
 def _left(asked: list[Job], runs: list[dict[str, Any]], place: Place) -> list[Job]:
@@ -162,16 +171,16 @@ def _has_samples(run: Mapping[str, Any], place: Place) -> bool:
     return "test" not in run or run["test"]["num_samples"] == place.num_samples
 
 
-def _other_seeds(
+def _reported(
     runs: list[dict[str, Any]], column: str, rows: tuple[str, ...], seeds: int
 ) -> list[Job]:
-    """Return the runs of all seeds but the first, of rows that have a learning rate to run at."""
-    rates = {row: best_rate(runs, column, row) for row in rows}
+    """Return the runs to report, seed by seed, of rows that have a choice to run at."""
+    best = {row: best_choice(runs, column, row) for row in rows}
     return [
-        Job(column, row, rate, seed)
-        for seed in range(1, seeds)
-        for row, rate in rates.items()
-        if rate is not None
+        Job(column, row, choice[0], seed, choice[1])
+        for seed in COLUMNS[column].reported(seeds)
+        for row, choice in best.items()
+        if choice is not None
     ]
 
 
@@ -201,10 +210,9 @@ def make_run(job: Job, config: Config, place: Place) -> dict[str, Any]:
     trainer = make_trainer(config, splits.train, torch.device(place.device))
     numbers: dict[str, Any]
     try:
-        curve = list(_train(trainer, config.steps))
+        curves = _train(trainer, config.steps)
         found = _evaluate(trainer, splits, job, place)
-        numbers = found | _labels_alone(trainer, config, splits.test)
-        numbers["curve"] = curve
+        numbers = found | _of_labels(trainer, config, splits) | curves
     except FloatingPointError as error:
         numbers = {"validation": None, "diverged": str(error)}
     return {
@@ -216,12 +224,34 @@ def make_run(job: Job, config: Config, place: Place) -> dict[str, Any]:
     }
 
 
-def _train(trainer: Trainer, steps: int, points: int = 20) -> Iterator[float]:
-    """Take the steps and yield the mean training loss of every twentieth of them."""
+def _train(trainer: Trainer, steps: int, points: int = 20) -> dict[str, list[float]]:
+    """Take the steps, and return the mean training loss of every twentieth of them.
+
+    Of a model that learns from labels also how often the decoder ran for an image without one.
+    """
+    curve, decoded = [], []
     for stretch in range(points):
         length = steps * (stretch + 1) // points - steps * stretch // points
-        losses = [trainer.step().loss for _ in range(length)]
-        yield round(sum(losses) / length, 3)
+        with _decoded(trainer) as rows:
+            losses = [trainer.step().loss for _ in range(length)]
+        curve.append(round(sum(losses) / length, 3))
+        decoded.append(round(_per_image(rows.count, trainer, length), 3))
+    return {"curve": curve} | ({} if trainer.labelled is None else {"decoded": decoded})
+
+
+def _decoded(trainer: Trainer) -> AbstractContextManager[Rows]:
+    """Count what a semi-supervised model's decoder returns."""
+    model = trainer.model
+    if isinstance(model, SemiSupervisedVAE):
+        return counted_rows(model.decoder)
+    return nullcontext(Rows())
+
+
+def _per_image(count: int, trainer: Trainer, steps: int) -> float:
+    """Return the decoder's rows for each image without a label: those with one are decoded once a step."""
+    with_label = trainer.labelled_batch()
+    count -= steps * (0 if with_label is None else len(with_label.pixels))
+    return count / (steps * trainer.recipe.batch_size)
 
 
 def _evaluate(
@@ -240,15 +270,23 @@ def _evaluate(
     return {"validation": validation, "test": test} | metrics
 
 
-def _labels_alone(trainer: Trainer, config: Config, test: Images) -> dict[str, float]:
-    """Return how well the classifier of a run does with the labels alone, from the same first weights."""
+def _of_labels(trainer: Trainer, config: Config, splits: Splits) -> dict[str, float]:
+    """Return the share of validation images that a classifier gets wrong, and what labels alone give it.
+
+    That is the share of right test images after training on the labels alone, from the same first weights.
+    """
     if trainer.labelled is None:
         return {}
-    device, steps = trainer.images.pixels.device, 300  # no labelled image is wrong then
-    model = make_model(config, test.pixels.shape[1]).to(device)
+    validation, test = (
+        images.to(trainer.images.pixels.device)
+        for images in (splits.validation, splits.test)
+    )
+    wrong = 1 - accuracy(trainer.model, validation)
+    model = make_model(config, test.pixels.shape[1]).to(test.pixels.device)
+    steps = 300  # no labelled image is wrong then
     rate = config.learning_rate
     learn_labels_alone(model, trainer.labelled, steps=steps, learning_rate=rate)
-    return {"labels_alone": accuracy(model, test.to(device))}
+    return {"validation_wrong": wrong, "labels_alone": accuracy(model, test)}
 
 
 @lru_cache(maxsize=1)

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
+from typing import Any, TypeAlias
 
 from gumbel_tutorial.vae.runs.config import Config
 
 LEARNING_RATES = (1e-3, 3e-3)
+# A learning rate and a weight of the labels, where a task chooses one.
+Choice: TypeAlias = tuple[float, float | None]
 
 # What is compared, by label; the name of the estimator, and its options.
 ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
@@ -21,6 +24,8 @@ ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
     "Gumbel-Rao": ("gumbel_rao", {"num_inner": 10}),
     "ReinMax": ("reinmax", {}),
     "Marginalization": ("exact", {}),
+    "Sparse marginalization": ("sparse_marginalisation", {}),
+    "MVE": ("mve", {}),
 }
 # A slope that stayed at one would repeat ST, so it rises where the other rows' temperature rests, too.
 _ROW_SETTINGS: Mapping[str, dict[str, Any]] = {
@@ -39,7 +44,8 @@ def _column_options(estimator: str, settings: Mapping[str, Any]) -> dict[str, fl
     return {"reference": 0.5} if estimator == "darn" and bits else {}
 
 
-_NOT_MARGINAL = tuple(row for row in ROWS if row != "Marginalization")
+# What a task of several variables compares, unless it says more.
+_COMPARED = tuple(ROWS)[: tuple(ROWS).index("Marginalization")]
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,33 @@ class Column:
         steps: the length of its runs.
         rows: the estimators that it compares.
         rates: the learning rates to choose from.
+        alphas: the weights of the labels to choose from; none leaves that of the settings.
+        chosen_by: what a run records that chooses, the lower the better.
+        first: how many first seeds choose, and are not reported; with none, the first seed chooses and is
+            reported as well.
     """
 
     settings: dict[str, Any]
     steps: int
-    rows: tuple[str, ...] = _NOT_MARGINAL
+    rows: tuple[str, ...] = _COMPARED
     rates: tuple[float, ...] = LEARNING_RATES
+    alphas: tuple[float, ...] = ()
+    chosen_by: str = "validation"
+    first: int = 0
+
+    @property
+    def choices(self) -> list[Choice]:
+        """The settings to choose from."""
+        return list(product(self.rates, self.alphas or (None,)))
+
+    @property
+    def choosing(self) -> range:
+        """The seeds that run at every choice."""
+        return range(max(1, self.first))
+
+    def reported(self, seeds: int) -> range:
+        """Return so many seeds that are reported, all at the best choice."""
+        return range(self.first, self.first + seeds)
 
 
 _CATEGORIES = {"num_latents": 20, "num_categories": 10}
@@ -121,18 +148,26 @@ PUBLISHED_CLASSES: Mapping[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the table: a task, an estimator, a learning rate and a seed, by which it is known."""
+    """One run of the table, by what it is known: a task, an estimator, a seed, and what may be chosen."""
 
     column: str
     row: str
     learning_rate: float
     seed: int
+    alpha: float | None = None
+
+    @property
+    def choice(self) -> Choice:
+        """What of the run was chosen."""
+        return self.learning_rate, self.alpha
 
     def config(self) -> Config:
         """Return the configuration of the run."""
         column, (estimator, options) = COLUMNS[self.column], ROWS[self.row]
         own = _ROW_SETTINGS.get(self.row, {})
         settings: dict[str, Any] = {**_EVERY_RUN, **column.settings, **own}
+        if self.alpha is not None:
+            settings["alpha"] = self.alpha
         return Config(
             estimator=estimator,
             options={**options, **_column_options(estimator, settings)},

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from statistics import fmean
 from typing import Any
 
 from gumbel_tutorial.book.statistics import honest_difference
 from gumbel_tutorial.vae.runs.config import from_json
-from gumbel_tutorial.vae.table.tasks import COLUMNS, PUBLISHED, ROWS, Job
+from gumbel_tutorial.vae.table.tasks import COLUMNS, PUBLISHED, ROWS, Choice, Job
 
 Run = Mapping[str, Any]
 
@@ -17,7 +18,7 @@ _KEYS = ("column", "row", "learning_rate", "seed")
 
 def job_of(run: Run) -> Job:
     """Return what a recorded run has done."""
-    return Job(*(run[key] for key in _KEYS))
+    return Job(*(run[key] for key in _KEYS), alpha=run.get("alpha"))
 
 
 def is_current(run: Run) -> bool:
@@ -27,24 +28,32 @@ def is_current(run: Run) -> bool:
     return known and from_json(run["config"]) == job.config()
 
 
-def best_rate(runs: Iterable[Run], column: str, row: str) -> float | None:
-    """Return the learning rate whose run of the first seed has the lowest validation bound.
+def best_choice(runs: Iterable[Run], column: str, row: str) -> Choice | None:
+    """Return the learning rate and weight of the labels that did best at the seeds that choose.
 
-    Runs of another configuration do not count. None where no run counts, or all diverged.
+    By the mean over these seeds of what the task chooses by: the bound on validation images, or the share of
+    them whose class is wrong. Runs of another configuration do not count, nor does a choice with a seed that
+    diverged or is missing. None where no choice counts.
     """
-    first = [
-        run
-        for run in runs
-        if run["column"] == column
-        and run["row"] == row
-        and run["seed"] == 0
-        # A run that diverged has none.
-        and run["validation"] is not None
-        and is_current(run)
-    ]
-    if not first:
-        return None
-    return min(first, key=lambda run: run["validation"])["learning_rate"]
+    task = COLUMNS[column]
+    found: dict[Choice, dict[int, float]] = {choice: {} for choice in task.choices}
+    for run in current_runs(runs, column):
+        job = job_of(run)
+        asked = job.seed in task.choosing and job.choice in found
+        if job.row == row and asked:
+            found[job.choice][job.seed] = run[task.chosen_by]
+    means = {
+        choice: fmean(by_seed.values())
+        for choice, by_seed in found.items()
+        if len(by_seed) == len(task.choosing)
+    }
+    return min(means, key=means.__getitem__, default=None)
+
+
+def best_rate(runs: Iterable[Run], column: str, row: str) -> float | None:
+    """Return the learning rate of :func:`best_choice`."""
+    best = best_choice(runs, column, row)
+    return None if best is None else best[0]
 
 
 def current_runs(runs: Iterable[Run], column: str) -> list[Run]:
@@ -61,9 +70,9 @@ def collect(
 ) -> dict[str, list[float]]:
     """Return one number per reported run of a task: by estimator, one per seed.
 
-    The learning rate is the one with the lowest validation bound at the first seed. Runs that diverged, or
-    of another configuration, are left out; of runs that differ in the samples of the bound, the one with
-    the most counts.
+    Each estimator with its :func:`best_choice`. Runs that diverged, or of another configuration, are left
+    out, and so are seeds that only choose; of runs that differ in the samples of the bound, the one with the
+    most counts.
 
     Args:
         runs: as :func:`~gumbel_tutorial.vae.table.store.read` returns them.
@@ -74,9 +83,11 @@ def collect(
     numbers: dict[Job, float] = {}
     for run in sorted(runs, key=lambda run: run["test"]["num_samples"]):
         numbers[job_of(run)] = read(run)
+    rows = dict.fromkeys(job.row for job in numbers)
+    best = {row: best_choice(runs, column, row) for row in rows}
     found: dict[str, list[float]] = {}
     for job in dict.fromkeys(map(job_of, runs)):
-        if job.learning_rate == best_rate(runs, column, job.row):
+        if job.choice == best[job.row] and job.seed >= COLUMNS[column].first:
             found.setdefault(job.row, []).append(numbers[job])
     return found
 
@@ -112,7 +123,7 @@ def late_fall(run: Run) -> float:
 def rate_gains(runs: Iterable[Run], column: str) -> dict[str, float]:
     """Return by how much the larger learning rate lowers the validation bound, by estimator.
 
-    At the first seed; negative where the smaller rate is better.
+    At the first seed; negative where the smaller rate is better. For tasks that choose no other setting.
     """
     found: dict[str, dict[float, float]] = {}
     for run in current_runs(runs, column):

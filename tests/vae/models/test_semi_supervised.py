@@ -1,6 +1,7 @@
 """The model of few labels: bounds against sums and integrals, a draw against the sum, the wrong factor."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -8,10 +9,11 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.utils.flop_counter import FlopCounterMode
 
 from gumbel_tutorial import categorical, vae
-from gumbel_tutorial.estimators import ESTIMATORS
+from gumbel_tutorial.estimators import ESTIMATORS, sparsemax
 from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.noise import normal
 from gumbel_tutorial.vae.data.images import Images
+from gumbel_tutorial.vae.models.counting import counted_rows
 
 NUM_CLASSES = 3
 
@@ -151,6 +153,89 @@ def test_the_exact_estimator_sums_over_the_classes(model, images):
     ]
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def dense_sparse_loss(model, images, noise, entropy_of):
+    """Return the bound of sparsemax with every class in the sum, and a gradient in all parameters."""
+    probs = sparsemax(model.classify(images))
+    losses = [
+        model.labelled_loss(images, classes, noise) for classes in torch.eye(3).double()
+    ]
+    found = (probs * torch.stack(losses, -1)).sum(-1) - entropy_of(probs)
+    return found, torch.autograd.grad(found.sum(), list(model.parameters()))
+
+
+def own_entropy(probs):
+    logs = torch.where(probs > 0, probs, torch.ones_like(probs)).log()
+    return -(probs * logs).sum(-1)
+
+
+def test_the_sparse_loss_is_the_sum_over_all_classes_with_sparsemax(model, images):
+    with torch.no_grad():  # some classes at zero, and some not
+        model.classifier[-1].weight.mul_(4)
+    noise = torch.randn(2, 4, 1).double()
+    supports = (sparsemax(model.classify(images)) > 0).sum(-1)
+    assert len(supports.unique()) > 1
+    found = model.sparse_loss(images, noise)
+    gradients = torch.autograd.grad(found.sum(), list(model.parameters()))
+    expected, dense = dense_sparse_loss(model, images, noise, own_entropy)
+    torch.testing.assert_close(found, expected)
+    for ours, theirs in zip(gradients, dense, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    # The twin: a constant in place of the entropy has the gradient of another loss.
+    _, wrong = dense_sparse_loss(model, images, noise, lambda _: 0.0)
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(gradients[1], wrong[1])
+
+
+def test_the_sparse_loss_is_what_the_estimator_of_that_name_trains(model, images):
+    model.class_samples = 2
+    noise, generator = torch.randn(2, 4, 1).double(), torch.Generator()
+    (estimator,) = EstimatorLayers("sparse_marginalisation", model.layers).at(1.0)
+    loss = partial(model.unlabelled_loss, images, noise=noise, generator=generator)
+    torch.testing.assert_close(
+        loss(estimator), model.sparse_loss(images, noise).mean(0)
+    )
+    # Its name hidden, the estimator sums by itself, and the entropy beside it is that of softmax.
+    by_hand = loss(lambda *args, **more: estimator(*args, **more))
+    logits = model.classify(images)
+    sparse, soft = own_entropy(sparsemax(logits)), categorical.entropy(logits)
+    torch.testing.assert_close(loss(estimator) + sparse, by_hand + soft)
+
+
+def test_the_sparse_loss_is_a_bound_and_with_the_entropy_of_softmax_none(model, images):
+    losses = torch.tensor([2.0, 900.0, 901.0]).double()
+    model.labelled_loss = lambda _, classes, __: classes.double() @ losses
+    least = -(-losses).logsumexp(-1)
+    model.classify = lambda _: torch.tensor([1.0, 0.0, -1.0]).double().expand(4, -1)
+    with torch.no_grad():
+        found = model.sparse_loss(images, torch.zeros(4, 1))
+    torch.testing.assert_close(found, least.expand(4))
+    softer = found - categorical.entropy(model.classify(images))
+    assert (softer < least).all()
+
+
+def test_the_sparse_loss_runs_the_decoder_for_the_classes_above_zero(model, images):
+    noise = torch.zeros(4, 1).double()
+    logits = torch.tensor([[2.0, 0, 0], [0, 0, 0], [0, 0.5, -3], [0, 0, -9]]).double()
+    model.classify = lambda _: logits
+    with counted_rows(model.decoder) as rows:
+        model.sparse_loss(images, noise)
+    assert rows.count == 1 + 3 + 2 + 2
+    with counted_rows(model.decoder) as rows:
+        model.marginal_loss(images, noise)
+    assert rows.count == 4 * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("gumbel_softmax", 1), ("mve", 1), ("rloo", 2), ("exact", 3)]
+)
+def test_what_an_estimator_costs_is_counted(name, expected, model, images):
+    (estimator,) = EstimatorLayers(name, model.layers).at(1.0)
+    noise, generator = torch.zeros(1, 4, 1).double(), torch.Generator()
+    with counted_rows(model.decoder) as rows:
+        model.unlabelled_loss(images, estimator, noise=noise, generator=generator)
+    assert rows.count == 4 * expected
 
 
 def draw_gradients(model, name, image, count, **options):

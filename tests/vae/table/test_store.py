@@ -34,6 +34,24 @@ def test_a_name_says_what_the_run_is():
     assert name.startswith("vae-cat_st-gumbel-softmax_rate-0.001_seed-2_")
 
 
+def test_seeds_are_in_the_order_of_numbers(tmp_path):
+    for seed in (2, 10, 9):
+        store.write(tmp_path, {**RUN, "seed": seed})
+    assert [run["seed"] for run in store.read(tmp_path)] == [2, 9, 10]
+
+
+def test_a_name_says_which_weight_of_the_labels_was_tried(tmp_path):
+    runs = [{**RUN, "alpha": alpha} for alpha in (None, 0.5, 2.0)]
+    names = [store.name_of(run).rsplit("_", 1)[0] for run in runs]
+    place = "vae-cat_st-gumbel-softmax_rate-0.001"
+    expected = ["_seed-2", "_alpha-0.5_seed-2", "_alpha-2.0_seed-2"]
+    assert names == [place + rest for rest in expected]
+    assert store.name_of(RUN) == store.name_of(runs[0])
+    for run in runs[::-1]:
+        store.write(tmp_path, run)
+    assert store.read(tmp_path) == runs
+
+
 def test_a_run_takes_the_place_of_its_like_alone(tmp_path):
     changes = [
         {},
@@ -58,6 +76,7 @@ def test_a_run_takes_the_place_of_its_like_alone(tmp_path):
         ({"seed": "2"}, "seed '2'"),
         ({"learning_rate": 1}, "learning_rate 1"),
         ({"validation": "99"}, "validation '99'"),
+        ({"alpha": "1"}, "alpha '1'"),
         ({"config": []}, r"config \[\]"),
         ({"config": {"later": 1}}, "settings of this version, got later"),
         ({"test": {"multi_sample": 1.0, "one_sample": 2.0}}, "'num_samples'"),

@@ -75,6 +75,39 @@ def test_every_run_is_recorded_with_what_it_needs_to_be_repeated(record):
         assert made["machine"]["torch"]
 
 
+def test_weights_of_labels_are_chosen_by_wrong_classes_at_seeds_of_their_own(
+    record, monkeypatch
+):
+    settings = {"data": "digits", "model": "semi-supervised", "hidden": (9,)}
+    task = table.Column(
+        *(settings, 60, ("Marginalization",), (1e-2,)),
+        alphas=(0.0, 1.0),
+        chosen_by="validation_wrong",
+        first=2,
+    )
+    set_columns(monkeypatch, {"classes": task})
+    place = table.Place(Path(), "cpu", 5)
+    asked = {"columns": ("classes",), "rows": ("Marginalization",), "jobs": 1}
+    table.make_runs(record, place, seeds=2, **asked)
+    found = table.read(record)
+    # Without a weight the classifier learns nothing from labels; the bound does not see that.
+    assert table.best_choice(found, "classes", "Marginalization") == (1e-2, 1.0)
+    assert table.best_rate(found, "classes", "Marginalization") == 1e-2
+    made = [(run["alpha"], run["seed"]) for run in found]
+    assert made == [(0.0, 0), (0.0, 1), (1.0, 0), (1.0, 1), (1.0, 2), (1.0, 3)]
+    assert [run["config"]["alpha"] for run in found] == [alpha for alpha, _ in made]
+    reported = table.collect(found, "classes", lambda run: run["seed"])
+    assert reported == {"Marginalization": [2, 3]}
+    # The mean over both seeds chooses, and a choice without one of them does not count.
+    found[0]["validation_wrong"], found[2]["validation_wrong"] = 0.1, 0.2
+    found[1]["validation_wrong"], found[3]["validation_wrong"] = 0.8, 0.6
+    assert table.best_choice(found, "classes", "Marginalization")[1] == 1.0
+    assert table.best_choice(found[1:], "classes", "Marginalization")[1] == 1.0
+    found[1]["validation_wrong"] = 0.6
+    assert table.best_choice(found, "classes", "Marginalization")[1] == 0.0
+    assert table.best_choice(found[1:2], "classes", "Marginalization") is None
+
+
 def test_a_repeated_command_makes_what_is_missing_and_nothing_else(record, monkeypatch):
     made = []
     real = study.make_run
@@ -280,6 +313,9 @@ def test_a_task_with_classes_reports_how_many_are_right(record, monkeypatch):
     bounds = table.collect(found, "classes", table.one_sample)
     assert sorted(percent) == sorted(bounds) == sorted(rows)
     alone = table.collect(found, "classes", table.percent_by_labels)
+    decoded = {run["row"]: run["decoded"] for run in found if "decoded" in run}
+    assert decoded == {"Marginalization": [10.0] * 20, "Gumbel-Softmax": [1.0] * 20}
+    assert all(0 < run["validation_wrong"] < 0.5 for run in found if "decoded" in run)
     # From the same labels and first weights, and so the same for all rows.
     assert alone["Marginalization"] == alone["Gumbel-Softmax"]
     assert all(50 < value < 100 for value in alone["Gumbel-Softmax"])
