@@ -22,6 +22,9 @@ _ANNEALED: Mapping[str, Callable[[float], dict[str, float]]] = {
     "gumbel_rao": lambda tau: {"temperature": tau},
     "slope_annealed": lambda tau: {"slope": 1 / tau},
 }
+# What follows the schedule the other way where that is asked for: as the temperature falls, the price of an
+# error on quadratics rises.
+_PRICED = ("mve",)
 # Options whose values belong to one layer each.
 _OF_THE_LAYER: Mapping[str, tuple[str, ...]] = {"relax": ("control", "parameters")}
 _MULTI_SAMPLE = "vimco"
@@ -37,13 +40,15 @@ class EstimatorLayers(nn.Module):
     Args:
         name: the estimator's, as in :func:`~gumbel_tutorial.estimators.registry.get`.
         layers: number of variables N and number of categories K of each layer.
+        anneal_price: let the temperature of :func:`~gumbel_tutorial.estimators.minimum_variance.mve`, a price
+            that has no schedule otherwise, be the reciprocal of the schedule's.
         options: options for the estimator, except the one that the temperature schedule sets.
 
     Raises:
         TypeError: an option that the estimator does not have.
-        ValueError: an unknown name; an option that :func:`check_options` refuses; vimco with several layers,
-            whose bound is not linear in the losses of the layers below; arm or disarm with other than 2
-            categories.
+        ValueError: an unknown name; an option that :func:`check_options` refuses; ``anneal_price`` with
+            another estimator than mve; vimco with several layers, whose bound is not linear in the losses of
+            the layers below; arm or disarm with other than 2 categories.
 
     Examples:
         >>> (estimator,) = EstimatorLayers("rloo", [(20, 10)], num_samples=4).at(1.0)
@@ -54,13 +59,18 @@ class EstimatorLayers(nn.Module):
     """
 
     def __init__(
-        self, name: str, layers: Sequence[tuple[int, int]], **options: Any
+        self,
+        name: str,
+        layers: Sequence[tuple[int, int]],
+        *,
+        anneal_price: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__()
-        check_options(name, options)
+        check_options(name, options, anneal_price=anneal_price)
         _check_layers(name, layers)
         estimator = get(name)
-        self.name = name
+        self.name, self.anneal_price = name, anneal_price
         #: Whether the estimator minimises a bound of several samples.
         self.multi_sample = name == _MULTI_SAMPLE
         self.prepared: list[partial[torch.Tensor]] = [
@@ -73,7 +83,7 @@ class EstimatorLayers(nn.Module):
 
     def at(self, temperature: float) -> list[Estimator]:
         """Return the estimators at a temperature of the schedule."""
-        annealed = _annealed(self.name, temperature)
+        annealed = _annealed(self.name, temperature, self.anneal_price)
         return [partial(estimator, **annealed) for estimator in self.prepared]
 
     def _averages(self) -> list[MovingAverage]:
@@ -92,22 +102,31 @@ class EstimatorLayers(nn.Module):
             average.value = None if value.isnan() else value.clone()
 
 
-def _annealed(name: str, temperature: float) -> dict[str, float]:
+def _annealed(
+    name: str, temperature: float, anneal_price: bool = False
+) -> dict[str, float]:
     """Return the options that an estimator has at a temperature of the schedule."""
+    if anneal_price:
+        return {"temperature": 1 / temperature}
     return _ANNEALED[name](temperature) if name in _ANNEALED else {}
 
 
-def check_options(name: str, options: Mapping[str, Any]) -> None:
+def check_options(
+    name: str, options: Mapping[str, Any], *, anneal_price: bool = False
+) -> None:
     """Refuse an option that :class:`EstimatorLayers` or the temperature schedule sets.
 
     The run would log a temperature that it does not use, or all layers would share what each has for itself.
 
     Raises:
         TypeError: an option that the estimator does not have.
-        ValueError: an unknown name, or an option that is not for the caller to set.
+        ValueError: an unknown name, an option that is not for the caller to set, or ``anneal_price`` where
+            there is no price.
     """
     get(name).prepare(**options)
-    for option in _annealed(name, 1.0):
+    if anneal_price and name not in _PRICED:
+        refuse("anneal_price", f"be False with {name}", anneal_price)
+    for option in _annealed(name, 1.0, anneal_price):
         if option in options:
             refuse(
                 "options",

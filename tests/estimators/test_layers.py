@@ -33,6 +33,17 @@ def test_the_schedule_sets_what_options_may_not(name, option):
         EstimatorLayers(name, [(3, 2)], **{option: 0.3})
 
 
+def test_the_price_of_an_error_rises_as_the_temperature_falls_where_that_is_asked_for():
+    (fixed,) = EstimatorLayers("mve", [(3, 2)], temperature=5.0).at(0.25)
+    assert fixed.keywords == {"temperature": 5.0}
+    (priced,) = EstimatorLayers("mve", [(3, 2)], anneal_price=True).at(0.25)
+    assert priced.keywords == {"temperature": 4.0}
+    with pytest.raises(ValueError, match="anneal_price must be False with reinmax"):
+        EstimatorLayers("reinmax", [(3, 2)], anneal_price=True)
+    with pytest.raises(ValueError, match="options must leave the temperature of mve"):
+        check_options("mve", {"temperature": 5.0}, anneal_price=True)
+
+
 def test_estimators_that_a_model_cannot_have_are_refused():
     with pytest.raises(ValueError, match="estimator must not be vimco with several"):
         EstimatorLayers("vimco", [(2, 3), (2, 3)])

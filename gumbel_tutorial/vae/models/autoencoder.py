@@ -52,11 +52,12 @@ class CategoricalVAE(LatentModel):
         decoder: a network of your own, rows of codes, as wide as the outputs of the encoder, to the logits of
             the pixels, ``(rows, num_pixels)``.
         learn_prior: whether the prior has logits of its own, which start at uniform.
+        negative_slope: of the hidden layers that are made here, by how much their ReLU leaks.
 
     Raises:
         TypeError: an encoder or a decoder that is no ``torch.nn.Module``.
-        ValueError: a size below 1; no number of pixels for a network that is to be made; widths for one
-            that is given.
+        ValueError: a size below 1; a negative slope below 0; no number of pixels for a network that is to be
+            made; widths for one that is given.
 
     Examples:
         >>> convolution = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 4, 8), nn.Flatten())
@@ -79,6 +80,7 @@ class CategoricalVAE(LatentModel):
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
         learn_prior: bool = False,
+        negative_slope: float = 0.0,
     ) -> None:
         super().__init__()
         check_sizes(num_latents=num_latents, num_categories=num_categories)
@@ -92,8 +94,12 @@ class CategoricalVAE(LatentModel):
         there = HIDDEN if hidden is None else hidden
         back = widths_back(there, decoder_hidden)
         code = width(num_latents, num_categories)
-        self.encoder = _network("encoder", encoder, [num_pixels, *there, code])
-        self.decoder = _network("decoder", decoder, [code, *back, num_pixels])
+        self.encoder = _network(
+            "encoder", encoder, [num_pixels, *there, code], negative_slope
+        )
+        self.decoder = _network(
+            "decoder", decoder, [code, *back, num_pixels], negative_slope
+        )
         start = torch.zeros(num_latents, num_categories)
         self.prior_logits = nn.Parameter(start) if learn_prior else None
 
@@ -202,7 +208,10 @@ class CategoricalVAE(LatentModel):
 
 
 def _network(
-    name: str, own: nn.Module | None, sizes: Sequence[int | None]
+    name: str,
+    own: nn.Module | None,
+    sizes: Sequence[int | None],
+    negative_slope: float,
 ) -> nn.Module:
     """Return a network of one's own, or a perceptron of the sizes."""
     if own is not None:
@@ -210,7 +219,7 @@ def _network(
     known = [size for size in sizes if size is not None]
     if len(known) < len(sizes):
         refuse("num_pixels", f"be given unless {name} is", None)
-    return perceptron(known)
+    return perceptron(known, negative_slope)
 
 
 def _check_unused(**settings: object) -> None:

@@ -7,17 +7,22 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from gumbel_tutorial.checks import check_count, refuse
+from gumbel_tutorial.checks import check_count, check_not_negative, refuse
 
 #: Widths of the hidden layers of an autoencoder that is told none, in Python and by the command alike.
 HIDDEN = (256,)
 
 
-def perceptron(sizes: Sequence[int]) -> nn.Sequential:
-    """Return linear layers of the given sizes with ReLU between them and none at the end."""
+def perceptron(sizes: Sequence[int], negative_slope: float = 0.0) -> nn.Sequential:
+    """Return linear layers of the given sizes with ReLU between them and none at the end.
+
+    With a slope for negative numbers, the ReLU leaks.
+    """
+    check_not_negative(negative_slope, "negative_slope")
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes[:-1]):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        bend = nn.LeakyReLU(negative_slope) if negative_slope else nn.ReLU()
+        layers += [nn.Linear(inputs, outputs), bend]
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 

@@ -1,5 +1,6 @@
 """What a configuration makes: its images, its model, its trainer."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -75,6 +76,7 @@ def _autoencoder(config: Config, num_pixels: int) -> LatentModel:
         hidden=config.hidden,
         decoder_hidden=config.decoder_hidden,
         learn_prior=config.learn_prior,
+        negative_slope=config.negative_slope,
     )
 
 
@@ -115,7 +117,12 @@ def make_trainer(
     model.start_at(images.pixels)
     model.to(device)
     with first_weights(config.seed):
-        estimators = EstimatorLayers(config.estimator, model.layers, **config.options)
+        estimators = EstimatorLayers(
+            config.estimator,
+            model.layers,
+            anneal_price=config.anneal_price,
+            **config.options,
+        )
     if config.compile:
         for network in model.networks:
             # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
@@ -191,4 +198,6 @@ def _learning_rate(config: Config) -> partial[float]:
 def _decayed(step: int, *, start: float, steps: int, decay: str) -> float:
     if decay == "none":
         return start
+    if decay == "cosine":
+        return start * (1 + math.cos(math.pi * step / steps)) / 2
     return start * min(1.0, 2 * (1 - step / steps))

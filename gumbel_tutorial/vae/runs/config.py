@@ -32,6 +32,7 @@ _MODELS_OF: Mapping[str, tuple[ModelName, ...]] = {
     "decoder_hidden": ("autoencoder", "semi-supervised"),
     "num_layers": ("structured-prediction",),
     "learn_prior": ("autoencoder",),
+    "negative_slope": ("autoencoder",),
     "channels": ("semi-supervised",),
     "labelled_per_class": ("semi-supervised",),
     "alpha": ("semi-supervised",),
@@ -69,6 +70,7 @@ class Config:
             encoder's in reverse.
         num_layers: Number of stochastic layers of structured prediction.
         learn_prior: Give the autoencoder a prior of its own instead of the uniform one.
+        negative_slope: By how much the ReLU of the autoencoder's hidden layers leaks.
         channels: For "semi-supervised" on square images, channels of each convolution of the classifier,
             e.g. "16 32 64"; none makes it a perceptron.
         labelled_per_class: For "semi-supervised", the number of labelled images of each class; the seed
@@ -83,10 +85,13 @@ class Config:
         final_temperature: Temperature at which annealing stops.
         anneal_rate: Rate of the annealing per step, as in exp(-rate * step); 0 keeps the temperature.
         anneal_every: Steps between two changes of the temperature.
+        anneal_price: With the estimator "mve", let the price of an error on quadratics, its option
+            "temperature", be the reciprocal of the temperature here, and so rise as that falls.
         steps: Number of training steps.
         batch_size: Images per step, over all processes.
         learning_rate: Adam's learning rate.
-        decay: Keep the learning rate, or let it fall to zero over the second half of the steps.
+        decay: Keep the learning rate, or let it fall to zero: over the second half of the steps, or over all
+            of them as half a cosine wave.
         seed: Seed for the weights, the order of the images, and all noise.
         bfloat16: Run the networks in bfloat16.
         compile: Compile the networks first, which takes up to a minute.
@@ -102,6 +107,7 @@ class Config:
     decoder_hidden: tuple[int, ...] | None = None
     num_layers: int = 2
     learn_prior: bool = False
+    negative_slope: float = 0.0
     channels: tuple[int, ...] = ()
     labelled_per_class: int = 10
     alpha: float = 1.0
@@ -112,10 +118,11 @@ class Config:
     final_temperature: float = 0.3
     anneal_rate: float = 3e-4
     anneal_every: int = 500
+    anneal_price: bool = False
     steps: int = 5000
     batch_size: int = 100
     learning_rate: float = 1e-3
-    decay: Literal["none", "second-half"] = "none"
+    decay: Literal["none", "second-half", "cosine"] = "none"
     seed: int = 0
     bfloat16: bool = False
     compile: bool = False
@@ -136,6 +143,7 @@ class Config:
             check_count(getattr(self, name), name, 1)
         self._check_schedule()
         check_not_negative(self.alpha, "alpha")
+        check_not_negative(self.negative_slope, "negative_slope")
         check_seed(self.seed)
         check_seed(self.binarisation_seed, "binarisation_seed")
         self._check_used()
@@ -196,7 +204,7 @@ class Config:
                 f"binarisation_seed must be {FIXED_SEED} with binarisation {self.binarisation}, "
                 f"got {self.binarisation_seed}"
             )
-        check_options(self.estimator, self.options)
+        check_options(self.estimator, self.options, anneal_price=self.anneal_price)
 
     def as_json(self) -> dict[str, Any]:
         """Return the configuration in JSON's types, as a file gives it back."""

@@ -59,8 +59,11 @@ def _check_run(run: Any) -> None:
         raise TypeError(f"alpha {run['alpha']!r}")
     from_json(run["config"])
     if run["validation"] is not None:
-        run["test"]["multi_sample"] + run["test"]["one_sample"]
-        run["test"]["num_samples"] + 0
+        if run["config"].get("binarisation") == "grey":
+            run["test"]["grey_loss"] + sum(run["validation_curve"])
+        else:
+            run["test"]["multi_sample"] + run["test"]["one_sample"]
+            run["test"]["num_samples"] + 0
         if run["config"].get("model") == "semi-supervised":
             run["accuracy"] + run["labels_alone"]
 

@@ -1,8 +1,8 @@
 """The runs of the table: every estimator on every task, what is chosen of it chosen on validation images.
 
 The first seeds run at every learning rate and weight of the labels of the task; the others at those that did
-best on validation images. A run that the record holds is not made again, so the command can be stopped and
-repeated.
+best on validation images, a seed on all tasks before the next. A run that the record holds is not made again,
+so the command can be stopped and repeated, and one that is cut short has whole seeds.
 """
 
 import os
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
+from itertools import product
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -35,6 +36,7 @@ from gumbel_tutorial.vae.training.device import find_device
 from gumbel_tutorial.vae.training.evaluation import (
     accuracy,
     assess,
+    discrete_loss,
     learn_labels_alone,
 )
 from gumbel_tutorial.vae.training.trainer import Trainer
@@ -145,19 +147,23 @@ def _missing(
     rows: tuple[str, ...],
     seeds: int,
 ) -> Iterator[tuple[str, list[Job]]]:
-    """Yield what is left of each task, the seeds that choose before those that are reported."""
+    """Yield what is left of all tasks, the seeds that choose before those that are reported, one by one."""
     for column in columns:
-        task = COLUMNS[column]
-        own = tuple(row for row in rows if row in task.rows)
         first = [
             Job(column, row, rate, seed, alpha)
-            for seed in task.choosing
-            for row in own
-            for rate, alpha in task.choices
+            for seed in COLUMNS[column].choosing
+            for row in _own(rows, column)
+            for rate, alpha in COLUMNS[column].choices
         ]
         yield f"{column}, choice", _left(first, runs, place)
-        reported = _reported(runs, column, own, seeds)
-        yield f"{column}, all seeds", _left(reported, runs, place)
+    for count, column in product(range(1, seeds + 1), columns):
+        reported = _reported(runs, column, _own(rows, column), count)
+        yield f"{column}, seeds {count} of {seeds}", _left(reported, runs, place)
+
+
+def _own(rows: tuple[str, ...], column: str) -> tuple[str, ...]:
+    """Return those of some estimators that a task compares."""
+    return tuple(row for row in rows if row in COLUMNS[column].rows)
 
 
 def _left(asked: list[Job], runs: list[dict[str, Any]], place: Place) -> list[Job]:
@@ -168,7 +174,8 @@ def _left(asked: list[Job], runs: list[dict[str, Any]], place: Place) -> list[Jo
 
 def _has_samples(run: Mapping[str, Any], place: Place) -> bool:
     """Tell whether a run's bound was measured with the requested samples, or the run has no bound."""
-    return "test" not in run or run["test"]["num_samples"] == place.num_samples
+    asked = place.num_samples
+    return run.get("test", {}).get("num_samples", asked) == asked
 
 
 def _reported(
@@ -210,9 +217,8 @@ def make_run(job: Job, config: Config, place: Place) -> dict[str, Any]:
     trainer = make_trainer(config, splits.train, torch.device(place.device))
     numbers: dict[str, Any]
     try:
-        curves = _train(trainer, config.steps)
-        found = _evaluate(trainer, splits, job, place)
-        numbers = found | _of_labels(trainer, config, splits) | curves
+        evaluated = _on_grey if config.binarisation == "grey" else _on_binary
+        numbers = evaluated(trainer, splits, config, place)
     except FloatingPointError as error:
         numbers = {"validation": None, "diverged": str(error)}
     return {
@@ -221,6 +227,40 @@ def make_run(job: Job, config: Config, place: Place) -> dict[str, Any]:
         "config": config.as_json(),
         "seconds": round(time.perf_counter() - start, 1),
         "machine": described,
+    }
+
+
+def _on_binary(
+    trainer: Trainer, splits: Splits, config: Config, place: Place
+) -> dict[str, Any]:
+    """Train, and return the bounds, and the training loss of every twentieth of the steps."""
+    curves = _train(trainer, config.steps)
+    found = _evaluate(trainer, splits, config, place)
+    return found | _of_labels(trainer, config, splits) | curves
+
+
+def _on_grey(
+    trainer: Trainer, splits: Splits, config: Config, _: Place
+) -> dict[str, Any]:
+    """Train, and return the losses, which are no bounds, with both curves: a point for every pass."""
+    device = trainer.images.pixels.device
+    generator = torch.Generator(device).manual_seed(config.seed + 1_000)
+    loss = partial(discrete_loss, trainer.model, generator=generator)
+    curve, validations, spent = [], [], 0.0
+    each = len(trainer.images.pixels) // config.batch_size
+    while trainer.steps_taken < config.steps:
+        length = min(each, config.steps - trainer.steps_taken)
+        start = time.process_time()  # of the processor: a busy machine is no slower
+        curve += _train(trainer, length, points=1)["curve"]
+        spent += time.process_time() - start
+        validations.append(loss(splits.validation))
+    return {
+        "validation": validations[-1],
+        "test": {"grey_loss": loss(splits.test)},
+        **trainer.model.metrics(splits.test.to(device)),
+        "curve": curve,
+        "validation_curve": validations,
+        "step_seconds": spent / trainer.steps_taken,
     }
 
 
@@ -255,14 +295,14 @@ def _per_image(count: int, trainer: Trainer, steps: int) -> float:
 
 
 def _evaluate(
-    trainer: Trainer, splits: Splits, job: Job, place: Place
+    trainer: Trainer, splits: Splits, config: Config, place: Place
 ) -> dict[str, Any]:
     device = trainer.images.pixels.device
     assessed = partial(
         assess,
         trainer.model,
         temperature=trainer.recipe.temperature(trainer.steps_taken - 1),
-        generator=torch.Generator(device).manual_seed(job.seed + 1_000),
+        generator=torch.Generator(device).manual_seed(config.seed + 1_000),
     )
     validation = assessed(splits.validation, num_samples=5).multi_sample
     test = asdict(assessed(splits.test, num_samples=place.num_samples))

@@ -1,7 +1,8 @@
 """What is compared: tasks, estimators, the published numbers, and the runs that there are to make."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -26,6 +27,9 @@ ROWS: Mapping[str, tuple[str, dict[str, float]]] = {
     "Marginalization": ("exact", {}),
     "Sparse marginalization": ("sparse_marginalisation", {}),
     "MVE": ("mve", {}),
+    "ZGR": ("zgr", {}),
+    "ReinMax (1.2)": ("reinmax", {"temperature": 1.2}),
+    "Gumbel-Rao (20)": ("gumbel_rao", {"num_inner": 20}),
 }
 # A slope that stayed at one would repeat ST, so it rises where the other rows' temperature rests, too.
 _ROW_SETTINGS: Mapping[str, dict[str, Any]] = {
@@ -61,6 +65,7 @@ class Column:
         chosen_by: what a run records that chooses, the lower the better.
         first: how many first seeds choose, and are not reported; with none, the first seed chooses and is
             reported as well.
+        own: what is particular in the configuration of an estimator on this task.
     """
 
     settings: dict[str, Any]
@@ -70,6 +75,7 @@ class Column:
     alphas: tuple[float, ...] = ()
     chosen_by: str = "validation"
     first: int = 0
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def choices(self) -> list[Choice]:
@@ -110,6 +116,43 @@ _CLASSIFY = {
     "anneal_rate": 0.0,
 }
 
+# Hooper and Shekhovtsov (2026), by their public code: grey pixels, batches of 200, and of their five learning
+# rates the one that these runs choose.
+_RATES, _RATE = (10**-3.5, 1e-3, 10**-2.5, 1e-2), 1e-3
+_GREY = {
+    **{"binarisation": "grey", "batch_size": 200, "decay": "cosine"},
+    **{"hidden": (512, 256), "decoder_hidden": (256, 512), "negative_slope": 0.2},
+    **{"anneal_rate": 0.0},
+}
+
+
+def _straight_through(
+    num_latents: int, num_categories: int, passes: int, rates: tuple[float, ...]
+) -> Column:
+    """Return their task at so many passes over the images.
+
+    The temperature of Gumbel-Rao falls from 1 to 0.1 over the run, and the price of MVE rises from 1 to 1e6.
+    """
+    shape = {"num_latents": num_latents, "num_categories": num_categories}
+    steps = passes * 250
+    return Column(
+        {**_GREY, **shape},
+        steps=steps,
+        rows=("MVE", "ZGR", "ReinMax (1.2)", "Gumbel-Rao (20)", "ST"),
+        rates=rates,
+        own={
+            "MVE": {"anneal_price": True, **_falling_to(1e-6, steps)},
+            "Gumbel-Rao (20)": _falling_to(0.1, steps),
+        },
+    )
+
+
+def _falling_to(last: float, steps: int) -> dict[str, float]:
+    """Return the schedule from 1 to ``last`` whose steps have one ratio."""
+    rate = -math.log(last) / steps
+    return {"final_temperature": last, "anneal_rate": rate, "anneal_every": 1}
+
+
 COLUMNS: Mapping[str, Column] = {
     "VAE (Cat.)": Column({**_AUTOENCODE, **_CATEGORIES}, steps=40_000),
     "VAE (Cat., 200 hidden)": Column(
@@ -126,6 +169,10 @@ COLUMNS: Mapping[str, Column] = {
         rows=("Marginalization", "Gumbel-Softmax", "ST Gumbel-Softmax", "RLOO"),
         rates=(3e-3,),
     ),
+    "Grey VAE (32 x 16), rates": _straight_through(32, 16, 1, _RATES),
+    "Grey VAE (128 x 4)": _straight_through(128, 4, 5, (_RATE,)),
+    "Grey VAE (32 x 16)": _straight_through(32, 16, 5, (_RATE,)),
+    "Grey VAE (8 x 64)": _straight_through(8, 64, 5, (_RATE,)),
 }
 
 # Jang, Gu and Poole (2017), table 1.
@@ -164,7 +211,7 @@ class Job:
     def config(self) -> Config:
         """Return the configuration of the run."""
         column, (estimator, options) = COLUMNS[self.column], ROWS[self.row]
-        own = _ROW_SETTINGS.get(self.row, {})
+        own = {**_ROW_SETTINGS.get(self.row, {}), **column.own.get(self.row, {})}
         settings: dict[str, Any] = {**_EVERY_RUN, **column.settings, **own}
         if self.alpha is not None:
             settings["alpha"] = self.alpha

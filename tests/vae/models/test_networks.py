@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from gumbel_tutorial.vae.models.networks import Convolutions
+from gumbel_tutorial.vae.models.networks import Convolutions, perceptron
 from gumbel_tutorial.vae.training.device import find_device
 
 WEIGHTS = ("weight", "bias")
@@ -29,6 +29,21 @@ def test_convolutions_are_those_of_the_formula():
     # The twin: without the ReLU.
     other = by_hand(network, pixels, lambda x: x)
     assert not torch.allclose(network(pixels), other)
+
+
+def test_a_perceptron_leaks_by_its_negative_slope_and_by_default_not_at_all():
+    for slope in (0.0, 0.2):
+        torch.manual_seed(0)
+        network, inputs = perceptron([3, 5, 2], slope), torch.randn(7, 3)
+        first, _, last = network
+        inner = first(inputs)
+        leaking = torch.where(inner > 0, inner, slope * inner)
+        torch.testing.assert_close(network(inputs), last(leaking))
+        # The twin: the other slope.
+        other = torch.where(inner > 0, inner, (0.2 - slope) * inner)
+        assert not torch.allclose(network(inputs), last(other))
+    with pytest.raises(ValueError, match="negative_slope must be finite and not neg"):
+        perceptron([3, 5, 2], -0.2)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3)])

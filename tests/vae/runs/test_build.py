@@ -1,5 +1,6 @@
 """What a configuration makes: its images, and networks that are compiled where it says so."""
 
+import math
 import shutil
 from functools import partial
 
@@ -26,6 +27,36 @@ def test_the_pixels_drawn_once_have_a_seed_that_a_run_records(binarisation):
     message = "configuration must not change: binarisation_seed was 2008, got 3"
     with pytest.raises(ValueError, match=message):
         other.check_continues(one)
+
+
+def test_the_learning_rate_falls_as_it_is_asked_to():
+    def rates(decay):
+        rate = trainer(decay=decay, steps=8, learning_rate=0.5).recipe.learning_rate
+        return [rate(step) for step in range(8)]
+
+    assert rates("none") == [0.5] * 8
+    assert rates("second-half")[:5] == [0.5] * 5
+    wave = [0.25 * (1 + math.cos(math.pi * step / 8)) for step in range(8)]
+    assert rates("cosine") == pytest.approx(wave, rel=1e-15)
+    # The twin: a wave of twice the length ends at half.
+    assert rates("cosine")[-1] < 0.02 < rates("second-half")[-1]
+
+
+def test_a_run_has_the_leak_and_the_price_that_it_asks_for():
+    settings = {"estimator": "mve", "anneal_price": True, "anneal_every": 1}
+    run = trainer(
+        **settings,
+        anneal_rate=1.0,
+        final_temperature=0.1,
+        negative_slope=0.2,
+        hidden=(5,),
+    )
+    taus = [run.step().temperature for _ in range(4)]
+    assert taus == [max(0.1, math.exp(-step)) for step in range(4)]
+    (estimator,) = run.estimators.at(taus[-1])
+    assert estimator.keywords == {"temperature": 1 / taus[-1]}
+    bends = [m for m in run.model.modules() if isinstance(m, torch.nn.LeakyReLU)]
+    assert [bend.negative_slope for bend in bends] == [0.2, 0.2]
 
 
 # The compiler meets deprecated parts of torch, and gradients of tensors that are no leaves.

@@ -44,7 +44,30 @@ from gumbel_tutorial.vae.runs.config import Config, Output, from_json
             {"model": "semi_supervised"},
             "model must be one of autoencoder, .*, semi-supervised, got 'semi_sup",
         ),
-        ({"decay": "first-half"}, "decay must be one of none, second-half, got 'fi"),
+        (
+            {"decay": "first-half"},
+            "decay must be one of none, second-half, cosine, got",
+        ),
+        (
+            {"negative_slope": -0.1},
+            "negative_slope must be finite and not negative, got",
+        ),
+        (
+            {"model": "structured-prediction", "negative_slope": 0.2},
+            "negative_slope must be 0.0 with model structured-pred",
+        ),
+        (
+            {"estimator": "zgr", "anneal_price": True},
+            "anneal_price must be False with zgr, got True",
+        ),
+        (
+            {
+                "estimator": "mve",
+                "anneal_price": True,
+                "options": {"temperature": 2.0},
+            },
+            "options must leave the temperature of mve to the temperature schedule",
+        ),
         ({"num_latents": "4"}, "num_latents must be a whole number, got '4'"),
         ({"num_latents": None}, "num_latents must be a whole number, got None"),
         ({"num_latents": True}, "num_latents must be a whole number, got True"),

@@ -16,6 +16,7 @@ RUN = {
     "test": {"multi_sample": 98.0, "one_sample": 101.0, "num_samples": 1000},
     "config": Config().as_json(),
 }
+GREY = {"config": Config(binarisation="grey").as_json()}
 CLASSES = {"config": Config(model="semi-supervised").as_json()}
 
 
@@ -81,6 +82,8 @@ def test_a_run_takes_the_place_of_its_like_alone(tmp_path):
         ({"config": {"later": 1}}, "settings of this version, got later"),
         ({"test": {"multi_sample": 1.0, "one_sample": 2.0}}, "'num_samples'"),
         ({"test": {**RUN["test"], "one_sample": "x"}}, "unsupported operand"),
+        (GREY, "'grey_loss'"),
+        ({**GREY, "test": {"grey_loss": 1.0}}, "'validation_curve'"),
         (CLASSES, "'accuracy'"),
         ({**CLASSES, "accuracy": 0.5}, "'labels_alone'"),
     ],

@@ -330,6 +330,52 @@ def test_a_task_with_classes_reports_how_many_are_right(record, monkeypatch):
         )
 
 
+def test_a_task_of_grey_pixels_reports_losses_and_how_they_fell(record, monkeypatch):
+    # 1,300 images to train on make 65 batches of 20.
+    settings = {**SMALL["small"].settings, "binarisation": "grey"}
+    column = table.Column(settings, steps=130, rows=("ZGR", "MVE"), rates=(1e-2,))
+    set_columns(monkeypatch, {"small": column})
+    found = run(record, rows=("MVE", "ZGR"))
+    assert [(r["row"], r["seed"]) for r in found] == [
+        (row, seed) for row in ("MVE", "ZGR") for seed in (0, 1)
+    ]
+    losses = table.collect(found, "small", table.grey_loss)
+    for made in found:
+        assert made["test"] == {"grey_loss": losses[made["row"]][made["seed"]]}
+        assert len(made["curve"]) == len(made["validation_curve"]) == 2
+        assert made["validation_curve"][1] == made["validation"]
+        assert made["validation_curve"][1] < made["validation_curve"][0]
+        assert made["step_seconds"] > 0
+    # A bound's number of samples is nothing to them.
+    assert run(record, rows=("MVE", "ZGR"), num_samples=30) == found
+
+
+def test_an_estimator_has_its_own_settings_on_a_task(monkeypatch):
+    own = {"RLOO": {"hidden": (3,)}}
+    column = replace(SMALL["small"], rows=ROWS, own=own)
+    set_columns(monkeypatch, {"small": column})
+    hidden = [Job("small", row, 1e-3, 0).config().hidden for row in ROWS]
+    assert hidden == [(), (3,)]
+
+
+def test_a_record_that_is_cut_short_has_whole_seeds(record, monkeypatch):
+    made = []
+
+    def only_named(job, config, _):
+        made.append((job.seed, job.column))
+        numbers = {
+            "validation": 1.0,
+            "test": {"multi_sample": 1.0, "one_sample": 2.0, "num_samples": 20},
+        }
+        return {**vars(job), **numbers, "config": config.as_json()}
+
+    monkeypatch.setattr(study, "make_run", only_named)
+    set_columns(monkeypatch, dict.fromkeys(("one", "other"), SMALL["small"]))
+    place, names = table.Place(Path(), "cpu", 20), ("one", "other")
+    table.make_runs(record, place, columns=names, rows=("RLOO",), seeds=3, jobs=1)
+    assert list(dict.fromkeys(made)) == [(s, name) for s in range(3) for name in names]
+
+
 def test_the_images_are_those_of_the_column():
     fixed, other = (
         study.read_splits("digits", "fixed", seed, Path()).train.pixels
