@@ -60,21 +60,23 @@ def half_width(samples: ArrayLike, *, confidence: float = 0.95) -> float:
     return float(quantile * standard_error(samples))
 
 
-def interval(samples: ArrayLike, spec: str = ".1f") -> str:
+def interval(samples: ArrayLike, spec: str = ".1f", *, confidence: float = 0.95) -> str:
     """Return the mean and the half width of Student's interval for it, as text.
 
     Args:
         samples: independent draws, shape ``(n,)`` with n at least 2.
         spec: a format specification of both numbers.
+        confidence: in (0, 1).
 
     Raises:
-        ValueError: fewer than two draws.
+        ValueError: fewer than two draws, a confidence outside (0, 1).
 
     Examples:
         >>> interval([1.0, 2.0, 3.0])
         '2.0 ± 2.5'
     """
-    return f"{np.asarray(samples).mean():{spec}} ± {half_width(samples):{spec}}"
+    width = half_width(samples, confidence=confidence)
+    return f"{np.asarray(samples).mean():{spec}} ± {width:{spec}}"
 
 
 def residual_deviation(blocks: ArrayLike) -> float:

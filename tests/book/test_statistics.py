@@ -76,6 +76,8 @@ def test_half_widths_hold_the_mean_as_often_as_they_say(rng):
 
 def test_an_interval_names_its_mean_first():
     assert statistics.interval([1.0, 3.0], ".2f") == "2.00 ± 12.71"
+    # Two draws have one degree of freedom: the quantile is the tangent of half the confidence in turns.
+    assert statistics.interval([1.0, 3.0], confidence=0.5) == "2.0 ± 1.0"
 
 
 def test_half_widths_of_too_little_are_refused():

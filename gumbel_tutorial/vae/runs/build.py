@@ -12,6 +12,7 @@ from gumbel_tutorial.estimators.layers import EstimatorLayers
 from gumbel_tutorial.vae.data.binarisation import binarise
 from gumbel_tutorial.vae.data.images import Images, Splits, choose_labelled, digits
 from gumbel_tutorial.vae.data.mnist_files import mnist
+from gumbel_tutorial.vae.data.pooling import pooled
 from gumbel_tutorial.vae.data.sources import read_splits
 from gumbel_tutorial.vae.models.autoencoder import CategoricalVAE
 from gumbel_tutorial.vae.models.base import LatentModel
@@ -39,9 +40,10 @@ def make_splits(config: Config, folder: Path | None, *, download: bool) -> Split
         splits = Splits(train.take(slice(cut)), train.take(slice(cut, None)), test)
     else:
         splits = read_splits(Path(config.data))
+    smaller = [pooled(images, config.pooling) for images in splits]
     made = [
         Images(_binary(images.pixels, config, number), images.labels)
-        for number, images in enumerate(splits)
+        for number, images in enumerate(smaller)
     ]
     return Splits(*made)
 

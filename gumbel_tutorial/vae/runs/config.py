@@ -58,6 +58,7 @@ class Config:
             for all other images.
         binarisation_seed: Seed for pixels drawn once: all of them with "fixed"; only the validation and test
             images with "dynamic".
+        pooling: Side of the square blocks of pixels whose means are the pixels; 1 leaves the images alone.
         model: An autoencoder of categorical codes; prediction of an image's lower half from the upper one;
             or an autoencoder of a class and a Gaussian code, which learns to classify from few labels.
         num_latents: Number N of latent variables in a layer; with "semi-supervised", of coordinates of the
@@ -100,6 +101,7 @@ class Config:
     data: str = "digits"
     binarisation: Binarisation | None = None
     binarisation_seed: int = FIXED_SEED
+    pooling: int = 1
     model: ModelName = "autoencoder"
     num_latents: int = 20
     num_categories: int = 10
@@ -138,7 +140,7 @@ class Config:
         for name in (
             *("num_latents", "num_categories", "num_layers"),
             *("steps", "batch_size", "anneal_every"),
-            *("labelled_per_class", "class_samples"),
+            *("labelled_per_class", "class_samples", "pooling"),
         ):
             check_count(getattr(self, name), name, 1)
         self._check_schedule()

@@ -211,9 +211,8 @@ def _check_known(names: tuple[str, ...], known: Mapping[str, Any], what: str) ->
 def make_run(job: Job, config: Config, place: Place) -> dict[str, Any]:
     """Train and evaluate one run, and return what is recorded of it; a run that diverges says so."""
     described, start = machine.describe(), time.perf_counter()
-    splits = read_splits(
-        config.data, config.binarisation, config.binarisation_seed, place.folder
-    )
+    drawn = config.binarisation, config.binarisation_seed
+    splits = read_splits(config.data, *drawn, place.folder, pooling=config.pooling)
     trainer = make_trainer(config, splits.train, torch.device(place.device))
     numbers: dict[str, Any]
     try:
@@ -331,8 +330,18 @@ def _of_labels(trainer: Trainer, config: Config, splits: Splits) -> dict[str, fl
 
 @lru_cache(maxsize=1)
 def read_splits(
-    data: str, binarisation: Binarisation, seed: int, folder: Path
+    data: str,
+    binarisation: Binarisation,
+    seed: int,
+    folder: Path,
+    *,
+    pooling: int = 1,
 ) -> Splits:
     """Return the images of a task: drawn once, and the same for all runs."""
-    config = Config(data=data, binarisation=binarisation, binarisation_seed=seed)
+    config = Config(
+        data=data,
+        binarisation=binarisation,
+        binarisation_seed=seed,
+        pooling=pooling,
+    )
     return make_splits(config, folder, download=False)

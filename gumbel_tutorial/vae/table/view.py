@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from gumbel_tutorial.book.statistics import honest_difference
+from gumbel_tutorial.book.statistics import honest_difference, interval
 from gumbel_tutorial.vae.runs.config import from_json
 from gumbel_tutorial.vae.table.tasks import COLUMNS, PUBLISHED, ROWS, Choice, Job
 
@@ -196,3 +196,57 @@ def percent_right(run: Run) -> float:
 def percent_by_labels(run: Run) -> float:
     """Return the percentage that the classifier of such a run finds by the labels alone."""
     return 100 * run["labels_alone"]
+
+
+def decodings(run: Run) -> float:
+    """Return how often the decoder ran for an image without a label, the mean over the training."""
+    return fmean(run["decoded"])
+
+
+def behind(found: Mapping[str, list[float]], first: str) -> dict[str, list[float]]:
+    """Return how far the other rows are behind one of them, seed by seed.
+
+    Args:
+        found: as :func:`collect` returns it, the same seeds of each row.
+        first: the row to compare with.
+    """
+    return {
+        row: [best - own for best, own in zip(found[first], numbers, strict=True)]
+        for row, numbers in found.items()
+        if row != first
+    }
+
+
+def at_once(comparisons: int) -> float:
+    """Return the confidence of each of several intervals that hold at once with 95 percent: Bonferroni's."""
+    return 1 - 0.05 / comparisons
+
+
+def compare_classes(
+    runs: Iterable[Run], column: str
+) -> tuple[list[list[str]], list[str]]:
+    """Return the lines of a table of a task with classes, and its header.
+
+    For each estimator the weight of the labels that was chosen; how often the decoder ran for an image; of a
+    hundred test images those whose class is right; and how many more the first estimator has right, seed by
+    seed, its intervals widened to hold for all estimators at once. A last line is of the labels alone.
+    """
+    runs, rows = list(runs), COLUMNS[column].rows
+    right = collect(runs, column, percent_right)
+    cost = averages(collect(runs, column, decodings))
+    right["labels alone"] = collect(runs, column, percent_by_labels)[rows[0]]
+    lost = behind(right, rows[0])
+    confidence = at_once(len(lost))
+    lines = []
+    for row in (*rows, "labels alone"):
+        best = best_choice(runs, column, row)
+        lines.append(
+            [
+                row,
+                "" if best is None else f"{best[1]:g}",
+                f"{cost[row]:.2f}" if row in cost else "",
+                interval(right[row]),
+                interval(lost[row], confidence=confidence) if row in lost else "",
+            ]
+        )
+    return lines, ["estimator", "α", "decodings", "right of 100", "behind the first"]

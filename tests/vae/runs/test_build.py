@@ -29,6 +29,18 @@ def test_the_pixels_drawn_once_have_a_seed_that_a_run_records(binarisation):
         other.check_continues(one)
 
 
+def test_images_are_pooled_before_their_pixels_are_drawn():
+    grey, drawn, whole = (
+        make_splits(Config(pooling=side, binarisation=how), None, download=False)
+        for side, how in ((2, "grey"), (2, "fixed"), (1, "grey"))
+    )
+    for small, binary, large in zip(grey, drawn, whole, strict=True):
+        assert small.pixels.shape == binary.pixels.shape == (len(large.pixels), 16)
+        first = large.pixels[:, [0, 1, 8, 9]].mean(1)
+        torch.testing.assert_close(small.pixels[:, 0], first)
+        assert len(binary.pixels.unique()) == 2
+
+
 def test_the_learning_rate_falls_as_it_is_asked_to():
     def rates(decay):
         rate = trainer(decay=decay, steps=8, learning_rate=0.5).recipe.learning_rate

@@ -148,6 +148,18 @@ def test_passes_are_those_over_the_training_images():
     assert table.late_fall(run) == 2  # one nat in half a pass
 
 
+def test_rows_are_behind_seed_by_seed():
+    found = {"a": [3.0, 5.0], "b": [2.0, 6.0], "c": [3.0, 1.0]}
+    assert table.behind(found, "a") == {"b": [1.0, -1.0], "c": [0.0, 4.0]}
+    with pytest.raises(ValueError, match="zip"):
+        table.behind({**found, "b": [2.0]}, "a")
+
+
+def test_intervals_at_once_are_each_wider():
+    assert table.at_once(1) == 0.95
+    assert table.at_once(5) == 0.99
+
+
 def test_rows_lead_that_are_not_told_from_the_best():
     found = {"a": [1.0, 2.0, 3.5], "b": [1.2, 2.4, 3.4], "c": [5.0, 6.0, 7.2]}
     assert table.leading(found) == ["a", "b"]
