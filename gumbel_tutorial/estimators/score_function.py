@@ -172,9 +172,15 @@ def rloo(
     logits = repeat(logits, num_samples)
     sample = draw(logits, generator)
     losses = evaluate(f, sample, several=True)
-    # f(z_i) less the mean of the others, which is a multiple of f(z_i) less the mean of all.
-    advantage = (losses - losses.mean(0)).detach() * num_samples / (num_samples - 1)
+    advantage = less_others(losses)
     return carry(losses, advantage * log_prob(logits, sample, losses)).mean(0)
+
+
+def less_others(losses: torch.Tensor) -> torch.Tensor:
+    """Return each loss less the mean of the others along the first axis, cut off; nothing is checked."""
+    num_samples = losses.shape[0]
+    # That is a multiple of each less the mean of all.
+    return (losses - losses.mean(0)).detach() * num_samples / (num_samples - 1)
 
 
 def vimco(

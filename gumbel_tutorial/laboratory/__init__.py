@@ -39,6 +39,7 @@ from gumbel_tutorial.laboratory.problems import (
     network,
     squared_distance,
 )
+from gumbel_tutorial.laboratory.sequences import rloo_of_paths, stepwise
 from gumbel_tutorial.laboratory.slopes import SlopeTable, slope_table
 
 __all__ = [
@@ -66,7 +67,9 @@ __all__ = [
     "network",
     "product_residual",
     "progress",
+    "rloo_of_paths",
     "slope_table",
     "squared_distance",
+    "stepwise",
     "upper_gauss_places",
 ]
