@@ -1,6 +1,7 @@
 r"""MVE: of all straight-through estimators with a given error on quadratics, the one of least variance."""
 
 import math
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,7 +14,10 @@ from gumbel_tutorial.estimators.protocol import (
     evaluate,
 )
 from gumbel_tutorial.nn.hard import carry
+from gumbel_tutorial.nn.plain import is_watched
 
+# Entries of systems at once: what fits in a processor's cache is fastest.
+_AT_ONCE = 2**18
 # Of the smallest normal number: so that K / p is finite too.
 _RAREST = 2.0**20
 
@@ -34,7 +38,8 @@ def mve(
     :func:`~gumbel_tutorial.estimators.second_order.zgr`, may have less.
     Source: Hooper and Shekhovtsov (2026), whose public code states the system; derived anew below.
     Biased; exact for linear f at every temperature, for quadratic f at $\infty$. Cost: one evaluation of f
-    and of its derivative, and one K x K system per variable, $O(K^3)$.
+    and of its derivative, and one K x K system per variable, $O(K^3)$, solved for a vector in the backward
+    pass, and for K of them where forward derivatives or a compiler ask for all of S.
 
     Args:
         f: samples ``(..., K)`` to losses, differentiable.
@@ -58,10 +63,31 @@ def mve(
     if not is_number(temperature) or not temperature >= 0:
         refuse("temperature", "be a number of at least 0", temperature)
     sample = draw(logits, generator)
+    if logits.requires_grad and not is_watched():
+        return evaluate(f, _Carried.apply(logits, sample, temperature))
     probs = logits.detach().softmax(-1)
     jacobian = minimum_variance_jacobian(probs, sample, temperature)
     path = (jacobian * finite_or_zero(logits)[..., None, :]).sum(-1)
     return evaluate(f, carry(sample, path))
+
+
+class _Carried(torch.autograd.Function):
+    """A sample with the derivative S(z) in the logits, of which the backward pass computes what it needs."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: torch.Tensor, sample: torch.Tensor, temperature: float
+    ) -> torch.Tensor:
+        ctx.save_for_backward(logits, sample)
+        ctx.temperature = temperature
+        return sample.clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        logits, sample = ctx.saved_tensors
+        probs = logits.detach().softmax(-1)
+        found = minimum_variance_gradient(probs, sample, slope, ctx.temperature)
+        return found, None, None
 
 
 def minimum_variance_jacobian(
@@ -100,12 +126,7 @@ def minimum_variance_jacobian(
     Returns:
         Shape ``(..., K, K)``: an entry of the sample, a logit.
     """
-    # A category too rare for its reciprocal is one that is never drawn.
-    least = _RAREST * torch.finfo(probs.dtype).tiny
-    probs = torch.where(probs > least, probs, torch.zeros_like(probs))
-    # All is divided by 1 + tau, so that infinity is a number like others: 1 becomes s, and tau becomes t.
-    s = 1 / (1 + temperature)
-    t = 1 - s
+    probs, s, t = _scaled(probs, temperature)
     jacobian = probs[..., None] * (_eye(probs) - probs[..., None, :])
     right = _share(jacobian, (s + 2 * t * probs)[..., None])
     solution, constant = _solve(probs, s, t, right)
@@ -117,37 +138,122 @@ def minimum_variance_jacobian(
     return _share(numerator, (s + t * (probs + winner))[..., None])
 
 
-def _solve(
-    probs: torch.Tensor, s: float, t: float, right: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    r"""Return u and c with v = u + c / s, u being 0 at the most probable category.
+def minimum_variance_gradient(
+    probs: torch.Tensor, sample: torch.Tensor, slope: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    r"""Return $S(z)^\top g$ for a slope g, by one right side in place of K; nothing is checked.
+
+    S depends linearly on the solution v of $Av = B$, and $B = DJ$ with a diagonal D. So with the weights w of
+    v in $g^\top S$ it is $J\big(DA^{-\top}w + \tau g_xe_x/(1 + 2\tau p_x)\big)$, and J times a vector y is
+    $p\circ(y - p^\top y)$.
+
+    Args:
+        probs: p, ``(..., K)``.
+        sample: one-hot, ``(..., K)``.
+        slope: g, ``(..., K)``.
+        temperature: $\tau$ in $[0, \infty]$.
+
+    Returns:
+        Shape ``(..., K)``.
+    """
+    size = probs.shape[-1]
+    rows = max(1, _AT_ONCE // size**2) if probs.device.type == "cpu" else 2**62
+    parts = (each.reshape(-1, size).split(rows) for each in (probs, sample, slope))
+    made = [_gradient(p, z, g, temperature) for p, z, g in zip(*parts, strict=True)]
+    return torch.cat(made).reshape(probs.shape)
+
+
+def _gradient(
+    probs: torch.Tensor, sample: torch.Tensor, slope: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Return what :func:`minimum_variance_gradient` does, of rows ``(rows, K)`` all at once."""
+    probs, s, t = _scaled(probs, temperature)
+    winner = (sample * probs).sum(-1, keepdim=True)
+    shares = _share(slope, s + t * (probs + winner))
+    of_winner = t * (shares * probs).sum(-1, keepdim=True)
+    weights = (s + t * probs) * shares - sample * of_winner
+    system = _system(probs, s, t)
+    of_constant = shares.sum(-1, keepdim=True) / system.size
+    weights = torch.where(system.first > 0, of_constant, weights)
+    found = torch.linalg.solve_ex(system.matrix.mT, weights[..., None]).result[..., 0]
+    of_total = system.scale / 2 * (system.first * found).sum(-1, keepdim=True)
+    found = torch.where(system.first > 0, torch.zeros_like(found), found) + of_total
+    found = _share(found, s + 2 * t * probs) + t * sample * shares
+    return probs * (found - (probs * found).sum(-1, keepdim=True))
+
+
+def _scaled(
+    probs: torch.Tensor, temperature: float
+) -> tuple[torch.Tensor, float, float]:
+    """Return p, s and t: all is divided by 1 + tau, so that infinity is a number like others.
+
+    1 becomes s, and tau becomes t. A category too rare for its reciprocal is one that is never drawn.
+    """
+    least = _RAREST * torch.finfo(probs.dtype).tiny
+    s = 1 / (1 + temperature)
+    return torch.where(probs > least, probs, torch.zeros_like(probs)), s, 1 - s
+
+
+class _System(NamedTuple):
+    """The equations of :func:`_system`.
+
+    Attributes:
+        matrix: ``(..., K, K)``.
+        first: the most probable category, one-hot.
+        size: of the entries of the column of c, which is divided by it; ``(..., 1)``.
+        scale: of the row of the sum of all; ``(..., 1)``.
+    """
+
+    matrix: torch.Tensor
+    first: torch.Tensor
+    size: torch.Tensor
+    scale: torch.Tensor
+
+
+def _system(probs: torch.Tensor, s: float, t: float) -> _System:
+    r"""Return equations for u and c with v = u + c / s, u being 0 at the most probable category.
 
     Of v that is all that S needs, and it has a limit where v has none. The unknown c takes the place of u at
     the most probable category; in place of that category's equation stands the sum of all, whose right side
     $\frac s2\sum_iJ_i/(s + 2tp_i)$ has no rounding left in it as s vanishes, since $\sum_iJ_i = 0$. Every
     other equation is divided by $s + tp_i$, which leaves numbers of one size however rare a category is.
     """
-    eye = _eye(probs)
-    first = one_hot(probs.argmax(-1), probs.shape[-1], dtype=probs.dtype)
+    index = probs.argmax(-1, keepdim=True)
+    first = one_hot(index[..., 0], probs.shape[-1], dtype=probs.dtype)
     own = s + t * probs
-    pair = s + t * (probs[..., None] + probs[..., None, :])
-    weights = _share(probs[..., None, :], pair)
-    sums = weights.sum(-1)
+    # Where a category has no share, whatever it is divided by.
+    pair = (t * probs)[..., None] + torch.where(own > 0, own, 1.0)[..., None, :]
+    weights = probs[..., None, :] / pair
+    alone = weights.diagonal(dim1=-2, dim2=-1).clone()
+    weights = weights.masked_fill(_eye(probs) > 0, 0.0)
+    others = weights.sum(-1)
+    sums = others + alone
     relative = _share(probs, own)
-    diagonal = (weights * (1 - eye)).sum(-1) + _share(s * relative, own + t * probs)
-    system = -t * relative[..., None] * weights
-    system = torch.where(eye > 0, diagonal[..., None], system)
+    diagonal = others + _share(s * relative, own + t * probs)
     column = _share(sums, own)
     size = column.amax(-1, keepdim=True)
-    system = torch.where(first[..., None, :] > 0, (column / size)[..., None], system)
     scale = s * size / sums.sum(-1, keepdim=True)
-    row = torch.where(first > 0, torch.ones_like(probs), scale * sums)
-    total = (scale / 2)[..., None] * right.sum(-2, keepdim=True)
-    chosen = first[..., None] > 0
-    system = torch.where(chosen, row[..., None, :], system)
+    row = torch.where(first > 0, 1.0, scale * sums)
+    matrix = weights * (-t * relative)[..., None]
+    matrix.diagonal(dim1=-2, dim2=-1).copy_(diagonal)
+    across = index[..., None, :].expand(*probs.shape, 1)
+    matrix = matrix.scatter(-1, across, (column / size)[..., None])
+    matrix = matrix.scatter(-2, across.mT, row[..., None, :])
+    return _System(matrix, first, size, scale)
+
+
+def _solve(
+    probs: torch.Tensor, s: float, t: float, right: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return u and c of :func:`_system`."""
+    system = _system(probs, s, t)
+    chosen = system.first[..., None] > 0
+    total = (system.scale / 2)[..., None] * right.sum(-2, keepdim=True)
     # The form that reads no error flag: the system has a solution for every p.
-    found = torch.linalg.solve_ex(system, torch.where(chosen, total, right)).result
-    constant = (first[..., None] * found).sum(-2, keepdim=True) / size[..., None]
+    right = torch.where(chosen, total, right)
+    found = torch.linalg.solve_ex(system.matrix, right).result
+    constant = (system.first[..., None] * found).sum(-2, keepdim=True)
+    constant = constant / system.size[..., None]
     return torch.where(chosen, torch.zeros_like(found), found), constant
 
 

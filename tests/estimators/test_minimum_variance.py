@@ -7,7 +7,11 @@ import torch
 from helpers.estimators import draws, enumerate_mean, enumerate_variance, seeded
 
 from gumbel_tutorial import estimators
-from gumbel_tutorial.estimators.minimum_variance import minimum_variance_jacobian
+from gumbel_tutorial.estimators import minimum_variance
+from gumbel_tutorial.estimators.minimum_variance import (
+    minimum_variance_gradient,
+    minimum_variance_jacobian,
+)
 from gumbel_tutorial.laboratory.measurement import exact_gradient
 from gumbel_tutorial.laboratory.problems import PROBLEMS
 
@@ -154,6 +158,61 @@ def test_single_precision_keeps_its_digits_however_rare_a_category(spread, tempe
     double = minimum_variance_jacobian(probs.double(), sample.double(), temperature)
     # Some K roundings of numbers of size 1 at most.
     assert (single - double).abs().max() < 8 * 2 * torch.finfo(torch.float32).eps
+
+
+def some_draws(spread, shape=(200, 8)):
+    """Return probabilities, one-hot draws and slopes in double precision."""
+    logits = spread * torch.randn(shape, dtype=torch.float64, generator=seeded())
+    clocks = torch.empty_like(logits).exponential_(generator=seeded(1))
+    index = (logits - clocks.log()).argmax(-1)
+    sample = torch.nn.functional.one_hot(index, shape[-1]).double()
+    slope = torch.randn(shape, dtype=torch.float64, generator=seeded(2))
+    return logits.softmax(-1), sample, slope
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("spread", [1.0, 5.0, 40.0])
+def test_one_right_side_gives_what_all_of_the_matrix_does(spread, temperature):
+    probs, sample, slope = some_draws(spread)
+    jacobian = minimum_variance_jacobian(probs, sample, temperature)
+    expected = (jacobian * slope[..., None]).sum(-2)
+    found = minimum_variance_gradient(probs, sample, slope, temperature)
+    torch.testing.assert_close(found, expected, **CLOSE)
+    # The twin: the transposed product, which at 0 alone, where S is J, is the same.
+    other = (jacobian * slope[..., None, :]).sum(-1)
+    assert ((found - other).abs().max() < 1e-12) == (temperature == 0)
+    single = minimum_variance_gradient(
+        probs.float(), sample.float(), slope.float(), temperature
+    )
+    # Some roundings for each of K = 8 entries of a slope of 4 at most.
+    assert (single - expected).abs().max() < 8 * 4 * 2 * torch.finfo(torch.float32).eps
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3,), (2, 5, 4), (7, 1)])
+def test_rows_at_once_change_nothing(shape, monkeypatch):
+    parts = some_draws(1.0, shape)
+    found = minimum_variance_gradient(*parts, 2.0)
+    monkeypatch.setattr(minimum_variance, "_AT_ONCE", 1)
+    torch.testing.assert_close(
+        minimum_variance_gradient(*parts, 2.0), found, rtol=1e-12, atol=1e-14
+    )
+    assert found.shape == shape
+
+
+@pytest.mark.parametrize("temperature", [0.0, 3.0, math.inf])
+def test_the_backward_pass_and_a_transformed_one_agree(temperature):
+    logits = torch.randn(5, 4, dtype=torch.float64, generator=seeded(3))
+    weights = torch.randn(4, dtype=torch.float64, generator=seeded(4))
+
+    def total(at):
+        def f(z):
+            return (z @ weights).exp() + z[..., 0] * z[..., 1]
+
+        return estimators.mve(f, at, generator=seeded(), temperature=temperature).sum()
+
+    leaf = logits.clone().requires_grad_()
+    total(leaf).backward()
+    torch.testing.assert_close(leaf.grad, torch.func.grad(total)(logits), **CLOSE)
 
 
 def test_the_least_variance_is_that_of_its_axioms_and_not_of_every_loss(monkeypatch):

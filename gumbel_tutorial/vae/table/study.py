@@ -241,12 +241,12 @@ def _on_binary(
 def _on_grey(
     trainer: Trainer, splits: Splits, config: Config, _: Place
 ) -> dict[str, Any]:
-    """Train, and return the losses, which are no bounds, with both curves: a point for every pass."""
+    """Train, and return the losses, which are no bounds, with both curves: two points for every pass."""
     device = trainer.images.pixels.device
     generator = torch.Generator(device).manual_seed(config.seed + 1_000)
     loss = partial(discrete_loss, trainer.model, generator=generator)
     curve, validations, spent = [], [], 0.0
-    each = len(trainer.images.pixels) // config.batch_size
+    each = max(1, len(trainer.images.pixels) // config.batch_size // 2)
     while trainer.steps_taken < config.steps:
         length = min(each, config.steps - trainer.steps_taken)
         start = time.process_time()  # of the processor: a busy machine is no slower

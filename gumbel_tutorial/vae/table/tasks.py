@@ -117,8 +117,9 @@ _CLASSIFY = {
 }
 
 # Hooper and Shekhovtsov (2026), by their public code: grey pixels, batches of 200, and of their five learning
-# rates the one that these runs choose.
-_RATES, _RATE = (10**-3.5, 1e-3, 10**-2.5, 1e-2), 1e-3
+# rates the one that does best on validation images after one pass, in the mean over three estimators.
+_RATES, _RATE = (10**-3.5, 1e-3, 10**-2.5, 1e-2), 10**-2.5
+_ON_GREY = ("MVE", "ZGR", "ReinMax (1.2)", "Gumbel-Rao (20)", "ST")
 _GREY = {
     **{"binarisation": "grey", "batch_size": 200, "decay": "cosine"},
     **{"hidden": (512, 256), "decoder_hidden": (256, 512), "negative_slope": 0.2},
@@ -127,7 +128,12 @@ _GREY = {
 
 
 def _straight_through(
-    num_latents: int, num_categories: int, passes: int, rates: tuple[float, ...]
+    num_latents: int,
+    num_categories: int,
+    *,
+    passes: int,
+    rates: tuple[float, ...] = (_RATE,),
+    rows: tuple[str, ...] = _ON_GREY,
 ) -> Column:
     """Return their task at so many passes over the images.
 
@@ -138,7 +144,7 @@ def _straight_through(
     return Column(
         {**_GREY, **shape},
         steps=steps,
-        rows=("MVE", "ZGR", "ReinMax (1.2)", "Gumbel-Rao (20)", "ST"),
+        rows=rows,
         rates=rates,
         own={
             "MVE": {"anneal_price": True, **_falling_to(1e-6, steps)},
@@ -169,10 +175,12 @@ COLUMNS: Mapping[str, Column] = {
         rows=("Marginalization", "Gumbel-Softmax", "ST Gumbel-Softmax", "RLOO"),
         rates=(3e-3,),
     ),
-    "Grey VAE (32 x 16), rates": _straight_through(32, 16, 1, _RATES),
-    "Grey VAE (128 x 4)": _straight_through(128, 4, 5, (_RATE,)),
-    "Grey VAE (32 x 16)": _straight_through(32, 16, 5, (_RATE,)),
-    "Grey VAE (8 x 64)": _straight_through(8, 64, 5, (_RATE,)),
+    "Grey VAE (32 x 16), rates": _straight_through(
+        *(32, 16), passes=1, rates=_RATES, rows=("MVE", "ZGR", "ST")
+    ),
+    "Grey VAE (128 x 4)": _straight_through(128, 4, passes=2),
+    "Grey VAE (32 x 16)": _straight_through(32, 16, passes=2),
+    "Grey VAE (8 x 64)": _straight_through(8, 64, passes=2),
 }
 
 # Jang, Gu and Poole (2017), table 1.
@@ -190,6 +198,17 @@ PUBLISHED_CLASSES: Mapping[str, tuple[float, float]] = {
     "Marginalization": (106.8, 92.6),
     "Gumbel-Softmax": (109.6, 92.4),
     "ST Gumbel-Softmax": (110.7, 93.6),
+}
+# Hooper and Shekhovtsov (2026), from the records beside their public code: the one-sample loss on the training
+# images after 500 passes, a mean of five seeds at each row's best learning rate; of ReinMax the better of two
+# temperatures.
+PUBLISHED_GREY: Mapping[str, Mapping[str, float]] = {
+    column: dict(zip(_ON_GREY, values, strict=True))
+    for column, values in {
+        "Grey VAE (128 x 4)": (95.39, 95.98, 96.22, 96.30, 112.5),
+        "Grey VAE (32 x 16)": (94.60, 94.34, 93.51, 95.78, 112.8),
+        "Grey VAE (8 x 64)": (93.64, 98.29, 93.72, 101.45, 111.4),
+    }.items()
 }
 
 
