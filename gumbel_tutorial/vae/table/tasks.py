@@ -199,7 +199,7 @@ PUBLISHED_CLASSES: Mapping[str, tuple[float, float]] = {
     "Gumbel-Softmax": (109.6, 92.4),
     "ST Gumbel-Softmax": (110.7, 93.6),
 }
-# Hooper and Shekhovtsov (2026), from the records beside their public code: the one-sample loss on the training
+# Hooper and Shekhovtsov (2026), from the records beside their public code: the one-sample loss on training
 # images after 500 passes, a mean of five seeds at each row's best learning rate; of ReinMax the better of two
 # temperatures.
 PUBLISHED_GREY: Mapping[str, Mapping[str, float]] = {

@@ -1,4 +1,4 @@
-"""What the tasks on grey pixels are: the published networks and schedules, at a rate that the record chose."""
+"""What the tasks on grey pixels are: the published networks and schedules, and a rate that was chosen."""
 
 import pytest
 import torch
