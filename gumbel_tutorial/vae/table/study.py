@@ -241,14 +241,18 @@ def _on_binary(
 def _on_grey(
     trainer: Trainer, splits: Splits, config: Config, _: Place
 ) -> dict[str, Any]:
-    """Train, and return the losses, which are no bounds, with both curves: two points for every pass."""
+    """Train, and return the losses, which are no bounds, with both curves.
+
+    They have a point after the first pass over the images, and then one after every half.
+    """
     device = trainer.images.pixels.device
     generator = torch.Generator(device).manual_seed(config.seed + 1_000)
     loss = partial(discrete_loss, trainer.model, generator=generator)
     curve, validations, spent = [], [], 0.0
-    each = max(1, len(trainer.images.pixels) // config.batch_size // 2)
+    each = len(trainer.images.pixels) // config.batch_size
     while trainer.steps_taken < config.steps:
-        length = min(each, config.steps - trainer.steps_taken)
+        length = max(1, each if trainer.steps_taken < each else each // 2)
+        length = min(length, config.steps - trainer.steps_taken)
         start = time.process_time()  # of the processor: a busy machine is no slower
         curve += _train(trainer, length, points=1)["curve"]
         spent += time.process_time() - start
