@@ -3,11 +3,13 @@
 "use strict";
 
 (() => {
-  const { agreement, agreementBounds, chance, decode, entropy, law, shares, totalVariation, winner } = Logits;
+  const { agreement, agreementBounds, chance, decode, entropy, law, shares, totalVariation, winners } = Logits;
   const { quantile, uniforms } = Laws;
   const ROWS = FigureData.logits.rows.map((row) => ({ ...row, ...decode(row) }));
   const DRAWS = 200; // at a time
+  const PART = 20; // of them in a frame: each takes the noise of two thousand values
   const WIDE = 540;
+  const MOST = Math.max(...ROWS.map(({ values }) => values.length));
   const NAMES = ROWS.map((row) => `… ${row.after} …`);
 
   // The laws, and beside them, or below on a phone, the plane of distance and agreement.
@@ -26,8 +28,8 @@
 
   function start(figure) {
     const next = uniforms(9);
-    let noise, counted, agreed;
-    const where = figure.menu({ label: "after", options: NAMES, value: NAMES[2], change: deal });
+    let noise, counted = 0, agreed = 0;
+    const where = figure.menu({ label: "after", options: NAMES, value: NAMES[2], change: forget });
     const [first, second] = [["first", 1], ["second", 0.6]].map(([name, value]) =>
       figure.slider({
         label: `${name} temperature`, low: 0.3, high: 2, step: 0.05, value, text: (tau) => tau.toFixed(2), change: forget,
@@ -40,41 +42,49 @@
 
     const row = () => ROWS[NAMES.indexOf(where.value)];
 
-    function deal() {
-      const values = row().values.length;
-      noise = Float64Array.from({ length: DRAWS * values }, () => quantile(next()));
-      forget();
+    // The noise stays, also for another row, so that a change shows what it alone has done.
+    function forget() {
+      figure.stop();
+      counted = agreed = 0;
     }
 
-    function forget() {
-      counted = agreed = 0;
-      count();
+    function deal(values) {
+      for (let i = 0; i < values.length; i++) values[i] = quantile(next());
     }
 
     function more() {
-      const [before, same] = [counted, agreed];
-      deal();
-      counted += before;
-      agreed += same;
+      look();
+      let left = DRAWS;
+      figure.animate((seconds) => {
+        const draws = seconds === Infinity ? left : PART;
+        const part = noise.subarray(0, draws * row().values.length);
+        deal(part);
+        count(part, draws);
+        left -= draws;
+        return left > 0;
+      });
     }
 
     // With noise of its own the second sampler has that of the next draw.
-    function count() {
-      const { values } = row();
-      const apart = kind.value === "one" ? 0 : values.length;
-      for (let draw = 0; draw < DRAWS; draw++) {
-        const from = draw * values.length;
-        const other = (from + apart) % noise.length;
-        const pair = [winner(row(), first.value, noise, from), winner(row(), second.value, noise, other)];
+    function count(values, draws) {
+      const apart = kind.value === "one" ? 0 : 1;
+      const [one, other] = [first, second].map(({ value }) => winners(row(), value, values, draws));
+      one.forEach((token, draw) => {
         // Tokens of one value share their noise, or are alike as often as chance has it.
-        agreed += pair[0] === pair[1] && (kind.value === "one" || next() * row().counts[pair[0]] < 1);
-      }
-      counted += DRAWS;
+        const alike = token === other[(draw + apart) % draws];
+        agreed += alike && (kind.value === "one" || next() * row().counts[token] < 1);
+      });
+      counted += draws;
     }
 
-    deal();
+    // Nothing is drawn before somebody looks.
+    function look() {
+      if (!noise) deal((noise = new Float64Array(DRAWS * MOST)));
+      if (!counted) count(noise, DRAWS);
+    }
 
     function numbers() {
+      look();
       const temperatures = [first.value, second.value];
       const distance = totalVariation(row(), ...temperatures);
       const exact = kind.value === "one" ? agreement(row(), ...temperatures) : chance(row(), ...temperatures);

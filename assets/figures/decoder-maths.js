@@ -18,13 +18,19 @@
   // The input is one-hot in every block of ten: a product with it picks weights.
   function hiddenUnits({ rows, biases }, code) {
     return rows.map((row, unit) => {
-      const sum = code.reduce((total, category, n) => total + row[10 * n + category], biases[unit]);
+      let sum = biases[unit];
+      for (let n = 0; n < code.length; n++) sum += row[10 * n + code[n]];
       return Math.max(sum, 0);
     });
   }
 
+  // Plain loops: a code that is chosen is decoded with each class of each dial.
   function linear({ rows, biases }, values) {
-    return rows.map((row, unit) => row.reduce((total, weight, i) => total + weight * values[i], biases[unit]));
+    return rows.map((row, unit) => {
+      let sum = biases[unit];
+      for (let i = 0; i < row.length; i++) sum += row[i] * values[i];
+      return sum;
+    });
   }
 
   // A code is ten classes in 0 ... 9.

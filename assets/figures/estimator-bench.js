@@ -3,18 +3,23 @@
 "use strict";
 
 (() => {
-  const { problems, estimators, draw: drawSample, prepare, exact, toPlane, means, summary, ROWS } = Bench;
-  const { gumbels, uniforms } = Laws;
+  const { problems, estimators, draw: drawSample, innerGaps, prepare, exact, toPlane, means, summary } = Bench;
+  const { quantile, uniforms } = Laws;
   const [POINTS, LARGEST] = [150, 32];
+  const PART = 1600; // draws whose inner noise is drawn in a frame
   // Exact gradients are one unit long and point to the right.
   const [LEFT, RIGHT] = [-1.7, 3.3];
   const WITHOUT_TEMPERATURE = ["REINFORCE", "RLOO"];
   // Places of the slider are evenly spaced in the logarithm of the temperature, and zero is one.
   const toTemperature = (place) => 10 ** (place / 50);
 
+  // A stream each for what all estimators need and for what one of them does.
   function newDraws(seed) {
-    const noise = gumbels(seed, POINTS * LARGEST * ROWS, 3);
-    return Array.from({ length: POINTS * LARGEST }, (_, i) => drawSample(noise.slice(i * ROWS, (i + 1) * ROWS)));
+    const [next, nextOther, nextInner] = [0, 1, 2].map((stream) => uniforms(seed + 2 ** 16 * stream));
+    const row = (of) => [quantile(of()), quantile(of()), quantile(of())];
+    const other = () => row(nextOther);
+    const time = () => -Math.log(nextInner());
+    return Array.from({ length: POINTS * LARGEST }, () => drawSample(row(next), other, time));
   }
 
   // Score functions have few values: a little disorder shows how many points lie on one place.
@@ -31,9 +36,8 @@
 
   function start(figure) {
     let seed = 5;
-    let draws;
-    const changed = () => (measured = undefined);
-    let measured;
+    let draws, measured, isDue;
+    const changed = () => (isDue = true);
 
     const problem = figure.menu({ label: "loss", options: Object.keys(problems), value: "cubic", change: changed });
     const estimator = figure.menu({
@@ -56,21 +60,37 @@
       heat.input.disabled = !hasTemperature();
       heat.input.min = estimator.value === "ReinMax" ? 0 : -50;
       heat.value = Math.max(heat.value, heat.input.min);
-      changed();
+      average();
     }
 
     function drawAnew() {
       seed += 1;
       draws = undefined;
+      average();
+    }
+
+    const allDraws = () => (draws ??= newDraws(seed));
+
+    // The inner noise of all draws takes some frames; until it is there the picture stays.
+    function average() {
       changed();
+      figure.stop();
+      if (estimator.value !== "Gumbel-Rao") return;
+      let from = 0;
+      figure.animate((seconds) => {
+        const to = seconds === Infinity ? allDraws().length : from + PART;
+        allDraws().slice(from, to).forEach(innerGaps);
+        from = to;
+        return from < draws.length;
+      });
     }
 
     function measure() {
-      if (measured) return measured;
-      draws ??= newDraws(seed);
+      if (measured && (figure.move || !isDue)) return measured;
+      isDue = false;
       const setting = prepare(problems[problem.value], toTemperature(heat.value));
       const gradient = toPlane(exact(setting));
-      const points = draws.map((one) => turned(toPlane(estimators[estimator.value](setting, one)), gradient));
+      const points = allDraws().map((one) => turned(toPlane(estimators[estimator.value](setting, one)), gradient));
       measured = { points, ...summary(points, [1, 0]) };
       return measured;
     }

@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { exp, log, log1p, max, min, tanh } = Math;
+  const { exp, log1p, tanh } = Math;
 
   function dot(one, other) {
     let sum = 0;
@@ -42,9 +42,8 @@
     return best;
   }
 
-  // Plain loops: a turn of the bench calls it fifty thousand times.
-  function softmax(values, temperature = 1, probs = new Array(values.length), won = winner(values)) {
-    const largest = values[won];
+  function softmax(values, temperature = 1) {
+    const [probs, largest] = [new Array(values.length), values[winner(values)]];
     let total = 0;
     for (let i = 0; i < values.length; i++) total += probs[i] = exp((values[i] - largest) / temperature);
     for (let i = 0; i < values.length; i++) probs[i] /= total;
@@ -57,51 +56,51 @@
     return probs.map((prob, i) => prob * (slope[i] - mean));
   }
 
-  const logAddExp = (one, other) => max(one, other) + log1p(exp(min(one, other) - max(one, other)));
-
-  // Perturbed logits drawn given their winner, from free noise: theorem "posterior of the noise" of chapter 3.
-  function givenWinner(logits, won, noise) {
-    const probs = softmax(logits);
-    return logits.map((logit, i) => {
-      const bound = noise[won] - log(probs[i]);
-      return logit + (i === won ? bound : -logAddExp(-bound, -noise[i]));
-    });
-  }
-
-  // How many rows of Gumbel noise a draw takes: two independent samples, and noise for the average given the first.
+  // How many rows of noise a draw takes: two independent samples, and those of the average given the first.
   const INNER = 10;
-  const ROWS = 2 + INNER;
+  const PROBS = softmax(LOGITS);
 
-  // What the estimators draw; it depends on no temperature.
-  function draw(noise, logits = LOGITS) {
-    const [perturbed, other] = noise.map((row) => plus(logits, row));
-    const won = winner(perturbed);
-    const drawn = { perturbed, won, otherWon: winner(other) };
-    let given;
-    // One estimator needs it, and it is most of the work.
-    const once = () => (given ??= noise.slice(2).map((row) => givenWinner(logits, won, row)));
-    return Object.defineProperty(drawn, "given", { get: once });
+  // How far perturbed logits lie below the largest when it is known which that is: theorem "posterior of the noise"
+  // of chapter 3. With free noise as arrival times E, whose -log is Gumbel noise, entry i is -log(1 + E_i / (p_i E_won)).
+  function gapsBelow(won, time) {
+    const count = PROBS.length;
+    const [gaps, times] = [new Float64Array(INNER * count), new Float64Array(count)];
+    for (let at = 0; at < gaps.length; at += count) {
+      for (let i = 0; i < count; i++) times[i] = time();
+      for (let i = 0; i < count; i++) if (i !== won) gaps[at + i] = -log1p(times[i] / (PROBS[i] * times[won]));
+    }
+    return gaps;
   }
+
+  // What the estimators draw; it depends on no temperature. What one of them alone needs comes when it asks:
+  // `other()` gives the noise of the second sample, and `time()` the arrival times of the inner rows, one by one.
+  function draw(noise, other, time) {
+    const perturbed = plus(LOGITS, noise);
+    return { perturbed, won: winner(perturbed), other, time, otherWon: undefined, gaps: undefined };
+  }
+
+  const otherWinner = (drawn) => (drawn.otherWon ??= winner(plus(LOGITS, drawn.other())));
+  const innerGaps = (drawn) => (drawn.gaps ??= gapsBelow(drawn.won, drawn.time));
 
   // What depends on no noise.
-  function prepare(problem, temperature = 1, logits = LOGITS) {
-    const probs = softmax(logits);
-    const corners = logits.map((_, won) => {
-      const corner = logits.map((__, i) => (i === won ? 1 : 0));
-      const score = plus(corner, scaled(-1, probs));
+  function prepare(problem, temperature = 1) {
+    const corners = LOGITS.map((_, won) => {
+      const corner = LOGITS.map((__, i) => (i === won ? 1 : 0));
+      const score = plus(corner, scaled(-1, PROBS));
       return { corner, score, value: problem.value(corner), slope: problem.slope(corner) };
     });
-    return { problem, temperature, probs, corners, soft: softmax(logits, temperature) };
+    return { problem, temperature, corners, soft: softmax(LOGITS, temperature) };
   }
 
-  const exact = ({ probs, corners }) => throughSoftmax(probs, corners.map(({ value }) => value));
+  const exact = ({ corners }) => throughSoftmax(PROBS, corners.map(({ value }) => value));
 
+  const [SUM, WEIGHTS] = [new Float64Array(LOGITS.length), new Float64Array(LOGITS.length)];
   const estimators = {
     REINFORCE({ corners }, { won }) {
       return scaled(corners[won].value, corners[won].score);
     },
-    RLOO({ corners }, { won, otherWon }) {
-      const [one, other] = [corners[won], corners[otherWon]];
+    RLOO({ corners }, drawn) {
+      const [one, other] = [corners[drawn.won], corners[otherWinner(drawn)]];
       const half = (one.value - other.value) / 2;
       return plus(scaled(half, one.score), scaled(-half, other.score));
     },
@@ -115,30 +114,39 @@
     "straight-through Gumbel-Softmax"({ corners, temperature }, { perturbed, won }) {
       return scaled(1 / temperature, throughSoftmax(softmax(perturbed, temperature), corners[won].slope));
     },
-    ReinMax({ corners, probs, soft }, { won }) {
+    ReinMax({ corners, soft }, { won }) {
       const { corner, slope } = corners[won];
       const middle = scaled(1 / 2, plus(corner, soft));
-      return plus(scaled(2, throughSoftmax(middle, slope)), scaled(-1 / 2, throughSoftmax(probs, slope)));
+      return plus(scaled(2, throughSoftmax(middle, slope)), scaled(-1 / 2, throughSoftmax(PROBS, slope)));
     },
-    "Gumbel-Rao"({ corners, temperature }, { won, given }) {
+    // Plain loops: a turn of the bench goes through them fifty thousand times.
+    "Gumbel-Rao"({ corners, temperature }, drawn) {
+      const { won } = drawn;
       const { slope } = corners[won];
-      const [sum, probs] = [slope.map(() => 0), slope.map(() => 0)];
-      for (const values of given) {
-        softmax(values, temperature, probs, won);
-        const mean = dot(probs, slope);
-        for (let i = 0; i < sum.length; i++) sum[i] += probs[i] * (slope[i] - mean);
+      const gaps = innerGaps(drawn);
+      SUM.fill(0);
+      for (let at = 0; at < gaps.length; at += SUM.length) {
+        let total = 0, mean = 0;
+        for (let i = 0; i < SUM.length; i++) {
+          total += WEIGHTS[i] = i === won ? 1 : exp(gaps[at + i] / temperature);
+          mean += WEIGHTS[i] * slope[i];
+        }
+        for (let i = 0; i < SUM.length; i++) SUM[i] += (WEIGHTS[i] * (slope[i] - mean / total)) / total;
       }
-      return scaled(1 / (given.length * temperature), sum);
+      return LOGITS.map((_, i) => SUM[i] / (INNER * temperature));
     },
   };
 
-  const estimate = (estimator, problem, temperature, noise) =>
-    estimators[estimator](prepare(problems[problem], temperature), draw(noise));
+  function estimate(estimator, problem, temperature, [noise, other, ...inner]) {
+    const times = inner.flat().values();
+    const drawn = draw(noise, () => other, () => exp(-times.next().value));
+    return estimators[estimator](prepare(problems[problem], temperature), drawn);
+  }
   const exactGradient = (problem) => exact(prepare(problems[problem]));
 
   // The plane of gradients: their entries add up to zero, since an offset of the logits changes nothing.
   const AXES = [scaled(Math.SQRT1_2, [1, -1, 0]), scaled(1 / Math.sqrt(6), [1, 1, -2])];
-  const toPlane = (gradient) => AXES.map((axis) => dot(axis, gradient));
+  const toPlane = (gradient) => [dot(AXES[0], gradient), dot(AXES[1], gradient)];
 
   // Means of `budget` estimates each, in the plane.
   function means(points, budget) {
@@ -165,7 +173,7 @@
     return { mean, bias, error: spread / Math.sqrt(points.length), spread };
   }
 
-  const api = { estimate, exactGradient, problems, estimators, draw, prepare, exact, toPlane, means, summary, ROWS, LOGITS };
+  const api = { estimate, exactGradient, problems, estimators, draw, innerGaps, prepare, exact, toPlane, means, summary, LOGITS };
   if (typeof module === "object") module.exports = api;
   else globalThis.Bench = api;
 })();

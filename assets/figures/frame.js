@@ -67,9 +67,6 @@
     if (node.data !== text) node.data = text;
   }
 
-  // Names of controls are ours and short; some have a formula in italics.
-  const plain = (html) => make("span", { innerHTML: html }).textContent;
-
   function coloursOf(root) {
     const style = getComputedStyle(root);
     const named = (name) => style.getPropertyValue(name).trim();
@@ -303,7 +300,7 @@
     handle({ name, place, drag, step }) {
       const handle = make("button", { type: "button", className: "figure-handle" });
       this.stage.append(handle);
-      const call = () => handle.setAttribute("aria-label", plain(name()));
+      const call = () => handle.setAttribute("aria-label", name());
       // It has a name also while it has no place, since nothing is drawn off the screen.
       call();
       this.handles.push(() => {

@@ -11,12 +11,20 @@
 
   const oneHot = (index, count) => Array.from({ length: count }, (_, i) => Number(i === index));
 
-  // The softmax of the values over the temperature, the largest at zero so that nothing overflows.
+  // Values become their softmax at a temperature, the largest at zero so that nothing overflows; returns its place.
+  function softenInPlace(values, temperature) {
+    let first = 0, total = 0;
+    for (let i = 1; i < values.length; i++) if (values[i] > values[first]) first = i;
+    const largest = values[first];
+    for (let i = 0; i < values.length; i++) total += values[i] = Math.exp((values[i] - largest) / temperature);
+    for (let i = 0; i < values.length; i++) values[i] /= total;
+    return first;
+  }
+
   function soften(values, temperature) {
-    const largest = Math.max(...values);
-    const shares = values.map((value) => Math.exp((value - largest) / temperature));
-    const total = sum(shares);
-    return shares.map((share) => share / total);
+    const shares = [...values];
+    softenInPlace(shares, temperature);
+    return shares;
   }
 
   const softmax = (logits) => soften(logits, 1);
@@ -24,6 +32,12 @@
   const perturb = (logits, noise) => logits.map((logit, i) => logit + noise[i]);
 
   const relax = (logits, noise, temperature) => soften(perturb(logits, noise), temperature);
+
+  // The same into an array that is there already, for a picture has thousands; returns the category that wins.
+  function relaxInto(relaxed, logits, noise, temperature) {
+    for (let i = 0; i < relaxed.length; i++) relaxed[i] = logits[i] + noise[i];
+    return softenInPlace(relaxed, temperature);
+  }
 
   const quantile = (prob) => -Math.log(-Math.log(prob));
 
@@ -129,18 +143,11 @@
       sums[place] += value;
       squares[place] += value * value;
     };
-    const [values, relaxed, sample] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
+    const [relaxed, sample] = [new Float64Array(count), new Float64Array(count)];
     for (const noise of noises) {
-      let first = 0, total = 0, mean = 0;
-      for (let i = 0; i < count; i++) {
-        values[i] = logits[i] + noise[i];
-        if (values[i] > values[first]) first = i;
-      }
-      for (let i = 0; i < count; i++) total += relaxed[i] = Math.exp((values[i] - values[first]) / temperature);
-      for (let i = 0; i < count; i++) {
-        relaxed[i] /= total;
-        sample[i] = kind === "soft" ? relaxed[i] : Number(i === first);
-      }
+      let mean = 0;
+      const first = relaxInto(relaxed, logits, noise, temperature);
+      for (let i = 0; i < count; i++) sample[i] = kind === "soft" ? relaxed[i] : Number(i === first);
       const slope = LOSSES[loss].slope(sample);
       for (let i = 0; i < count; i++) mean += relaxed[i] * slope[i];
       add(0, LOSSES[loss].value(sample));
@@ -190,7 +197,7 @@
 
   const laws = {
     LOSSES, argmax, arrivals, backward, dot, exactGradient, gumbels, logDensities, logDensity, meanPasses, oneHot, orderProb, passes, perturb,
-    quantile, relax, relaxedMean, soften, softmax, sum, topK, totalVariation, uniforms,
+    quantile, relax, relaxInto, relaxedMean, soften, softmax, sum, topK, totalVariation, uniforms,
   };
   if (typeof module === "object") module.exports = laws;
   else globalThis.Laws = laws;

@@ -63,14 +63,22 @@
     return sum(p.map((prob, i) => row.counts[i] * prob * q[i]));
   }
 
-  // The value that wins, by the noise from a place of a longer array on.
-  function winner({ values, counts }, temperature, noise, from = 0) {
-    let best = 0, highest = -Infinity;
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i] / temperature + Math.log(counts[i]) + noise[from + i];
-      if (value > highest) [best, highest] = [i, value];
+  // The values that win in several draws, whose noise stands one after the other.
+  function winners({ values, counts }, temperature, noise, draws) {
+    const logits = Float64Array.from(values, (value, i) => value / temperature + Math.log(counts[i]));
+    const won = [];
+    for (let draw = 0, from = 0; draw < draws; draw++, from += logits.length) {
+      let best = 0, highest = -Infinity;
+      for (let i = 0; i < logits.length; i++) {
+        const value = logits[i] + noise[from + i];
+        if (value > highest) {
+          highest = value;
+          best = i;
+        }
+      }
+      won.push(best);
     }
-    return best;
+    return won;
   }
 
   // The score of a token by its noise, which for the token that wins is its value's.
@@ -98,11 +106,12 @@
   function pValue(total, n) {
     if (total <= 0) return 1;
     let term = -total, largest = -Infinity;
+    const power = Math.log(total);
     const terms = [];
     for (let k = 0; k < n; k++) {
       terms.push(term);
       largest = Math.max(largest, term);
-      term += Math.log(total) - Math.log(k + 1);
+      term += power - Math.log(k + 1);
     }
     return Math.min(1, Math.exp(largest) * sum(terms.map((each) => Math.exp(each - largest))));
   }
@@ -120,7 +129,7 @@
 
   const api = {
     agreement, agreementBounds, chance, decode, digamma, entropy, law, limit, meanScore, meanScoreBounds, pValue, score, shares,
-    totalVariation, winner,
+    totalVariation, winners,
   };
   if (typeof module === "object") module.exports = api;
   else globalThis.Logits = api;

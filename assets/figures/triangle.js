@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { argmax, gumbels, logDensities, logDensity, perturb, relax, relaxedMean, totalVariation } = Laws;
+  const { argmax, gumbels, logDensities, logDensity, perturb, relax, relaxInto, relaxedMean, totalVariation } = Laws;
   const NOISE = gumbels(2, 1500, 3);
   const START = [0.6, 0.3, 0.1];
   const EQUAL = [1 / 3, 1 / 3, 1 / 3];
@@ -62,35 +62,32 @@
     return { rows, places, logs };
   })();
 
-  function shade(density) {
-    const share = Math.log(density / PALE) / Math.log(FULL / PALE);
-    return Math.min(Math.max(share, 0), 1);
-  }
+  const [PALEST, RANGE] = [Math.log(PALE), Math.log(FULL / PALE)];
+  const shade = (logDensity) => Math.min(Math.max((logDensity - PALEST) / RANGE, 0), 1);
 
   function rgb(colour) {
     const number = parseInt(colour.slice(1), 16);
     return [number >> 16, (number >> 8) & 255, number & 255];
   }
 
+  const SHEET = Object.assign(document.createElement("canvas"), { width: GRID, height: PIXELS.rows });
+  const IMAGE = SHEET.getContext("2d").createImageData(GRID, PIXELS.rows);
+
   function drawDensity(pen, frame, logits, temperature) {
-    const sheet = document.createElement("canvas");
-    Object.assign(sheet, { width: GRID, height: PIXELS.rows });
-    const ctx = sheet.getContext("2d");
-    const image = ctx.createImageData(GRID, PIXELS.rows);
+    const { data } = IMAGE;
     const [red, green, blue] = rgb(pen.colours.categories[0]);
     const densities = logDensities(PIXELS.logs, logits, temperature);
-    const { data } = image;
     PIXELS.places.forEach((place, i) => {
       data[place] = red;
       data[place + 1] = green;
       data[place + 2] = blue;
-      data[place + 3] = 255 * shade(Math.exp(densities[i]));
+      data[place + 3] = 255 * shade(densities[i]);
     });
-    ctx.putImageData(image, 0, 0);
+    SHEET.getContext("2d").putImageData(IMAGE, 0, 0);
     pen.ctx.save();
     outline(pen, frame);
     pen.ctx.clip();
-    pen.ctx.drawImage(sheet, frame.left, frame.top, frame.side, frame.bottom - frame.top);
+    pen.ctx.drawImage(SHEET, frame.left, frame.top, frame.side, frame.bottom - frame.top);
     pen.ctx.restore();
   }
 
@@ -112,21 +109,26 @@
     });
   }
 
-  // One picture of a dot for each category, stamped where the samples are.
-  function drawSamples(pen, frame, points, winners) {
-    const stamps = pen.colours.categories.slice(0, 3).map((colour) => {
-      const stamp = document.createElement("canvas");
-      stamp.width = stamp.height = 12;
+  // A picture of a dot for each colour, which is stamped where the samples are.
+  const stamps = new Map();
+  function stampOf(colour) {
+    if (!stamps.has(colour)) {
+      const stamp = Object.assign(document.createElement("canvas"), { width: 12, height: 12 });
       const ctx = stamp.getContext("2d");
       Object.assign(ctx, { fillStyle: colour, globalAlpha: 0.6 });
       ctx.arc(6, 6, 5, 0, 2 * Math.PI);
       ctx.fill();
-      return stamp;
-    });
-    points.forEach((point, i) => {
-      const [x, y] = toPlane(frame, point);
-      pen.ctx.drawImage(stamps[winners[i]], x - 2.4, y - 2.4, 4.8, 4.8);
-    });
+      stamps.set(colour, stamp);
+    }
+    return stamps.get(colour);
+  }
+
+  function drawSamples(pen, frame, points) {
+    const dots = pen.colours.categories.map(stampOf);
+    for (const { relaxed, winner } of points) {
+      const [x, y] = toPlane(frame, relaxed);
+      pen.ctx.drawImage(dots[winner], x - 2.4, y - 2.4, 4.8, 4.8);
+    }
   }
 
   const PATH = Array.from({ length: 90 }, (_, i) => 100 * 0.00005 ** (i / 89));
@@ -201,7 +203,7 @@
     }
     pen.ctx.globalAlpha = 1;
     for (const tick of [0.1, 1, 10, 100]) {
-      pen.text(String(tick), x + 26 + room * shade(tick), y + 34, { align: "center", size: 13, colour: pen.colours.muted });
+      pen.text(String(tick), x + 26 + room * shade(Math.log(tick)), y + 34, { align: "center", size: 13, colour: pen.colours.muted });
     }
     pen.text("density", x + 26 + room + 12, y + 16, { size: 13, colour: pen.colours.muted });
   }
@@ -211,7 +213,14 @@
     let chosen = 129; // two categories share it until it is cold: its way bends
     const logits = () => probs.map(Math.log);
     const frame = () => frameOf(figure.width);
-    const points = () => NOISE.map((noise) => relax(logits(), noise, temperature()));
+    const samples = NOISE.map((noise) => ({ relaxed: new Float64Array(noise.length), winner: 0 }));
+
+    // All of them as they are now.
+    function points() {
+      const [ell, tau] = [logits(), temperature()];
+      samples.forEach((sample, i) => (sample.winner = relaxInto(sample.relaxed, ell, NOISE[i], tau)));
+      return samples;
+    }
 
     const slider = figure.slider({
       label: 'temperature <i class="figure-math">τ</i>',
@@ -245,7 +254,7 @@
     });
 
     figure.tap((x, y) => {
-      const distances = points().map((point) => Math.hypot(...toPlane(frame(), point).map((value, i) => value - [x, y][i])));
+      const distances = points().map(({ relaxed }) => Math.hypot(...toPlane(frame(), relaxed).map((value, i) => value - [x, y][i])));
       chosen = distances.indexOf(Math.min(...distances));
     });
 
@@ -253,7 +262,7 @@
       const ell = logits();
       const mean = relaxedMean(probs, temperature(), 6);
       if (view.value === "density") drawDensity(pen, frame(), ell, temperature());
-      else drawSamples(pen, frame(), points(), NOISE.map((noise) => argmax(perturb(ell, noise))));
+      else drawSamples(pen, frame(), points());
       drawTriangle(pen, frame());
       drawChosen(pen, frame(), ell, NOISE[chosen], temperature());
       drawMean(pen, frame(), probs, mean);
@@ -270,7 +279,7 @@
         return `${start} The density at the centre is ${Number(centre.toPrecision(2))}.`;
       }
       const sample = relax(logits(), NOISE[chosen], temperature());
-      const near = points().filter((point) => Math.max(...point) > 0.99).length / NOISE.length;
+      const near = points().filter(({ relaxed, winner }) => relaxed[winner] > 0.99).length / NOISE.length;
       return `${start} Of the samples ${Math.round(100 * near)} % are one-hot to a hundredth; the marked one is ${vector(sample)}.`;
     }
 

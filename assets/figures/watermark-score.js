@@ -3,14 +3,14 @@
 "use strict";
 
 (() => {
-  const { decode, entropy, limit, meanScore, meanScoreBounds, pValue, score, winner } = Logits;
+  const { decode, entropy, limit, meanScore, meanScoreBounds, pValue, score, winners } = Logits;
   const { quantile, uniforms } = Laws;
   const ROWS = FigureData.logits.rows.map(decode);
   const LONGEST = 60;
   const SIZE = 0.01; // of the test
   const PACE = 12; // tokens that are written a second
-  const LIMITS = Array.from({ length: LONGEST }, (_, n) => limit(n + 1, SIZE));
-  const rowOf = (token) => ROWS[token % ROWS.length];
+  // The rows take turns.
+  const TURNS = LONGEST / ROWS.length;
 
   const raised = (digits) => [...digits].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
   const small = (p) => (p < 1e-3 ? p.toExponential(0).replace(/e-(.*)/, (_, power) => `·10⁻${raised(power)}`) : p.toFixed(3));
@@ -25,25 +25,54 @@
 
   function start(figure) {
     const next = uniforms(4);
-    let noises, others;
+    let noises, others, limits;
     const length = figure.slider({ label: "tokens", low: 1, high: LONGEST, step: 1, value: LONGEST });
     const heat = figure.slider({
-      label: "temperature", low: 0.2, high: 1.5, step: 0.05, value: 0.5, text: (tau) => tau.toFixed(2), change: weigh,
+      label: "temperature", low: 0.2, high: 1.5, step: 0.05, value: 0.5, text: (tau) => tau.toFixed(2), change: forget,
     });
     figure.button({ label: "write", press: write });
     figure.button({ label: "another text", press: another });
 
     let marked, plain, mean, bounds;
 
+    // Of all tokens of a row, one after the other.
+    const noiseOf = (row) => Float64Array.from({ length: TURNS * row.values.length }, () => quantile(next()));
+
+    // A row in each frame; until all are there the former text stays.
     function another() {
-      noises = tokens((token) => Float64Array.from(rowOf(token).values, () => quantile(next())));
-      others = tokens(() => quantile(next()));
-      weigh();
+      look();
+      let at = 0;
+      figure.animate((seconds) => {
+        const end = seconds === Infinity ? ROWS.length : at + 1;
+        for (; at < end; at++) noises[at] = noiseOf(ROWS[at]);
+        if (at < ROWS.length) return true;
+        others = tokens(() => quantile(next()));
+        forget();
+        return false;
+      });
+    }
+
+    function forget() {
+      marked = undefined;
+    }
+
+    // Nothing is drawn before somebody looks.
+    function look() {
+      limits ??= tokens((token) => limit(token + 1, SIZE));
+      noises ??= ROWS.map(noiseOf);
+      others ??= tokens(() => quantile(next()));
+      if (!marked) weigh();
+    }
+
+    function scoresOf(row, noise) {
+      const count = row.values.length;
+      return winners(row, heat.value, noise, TURNS).map((won, turn) => score(noise[turn * count + won]));
     }
 
     // The tokens of a text without the mark have noise of which they know nothing.
     function weigh() {
-      marked = sums(noises.map((noise, token) => score(noise[winner(rowOf(token), heat.value, noise)])));
+      const scores = ROWS.map((row, at) => scoresOf(row, noises[at]));
+      marked = sums(tokens((token) => scores[token % ROWS.length][Math.floor(token / ROWS.length)]));
       plain = sums(others.map(score));
       const ofRows = (value) => ROWS.map((row) => value(row));
       const [means, entropies] = [ofRows((row) => meanScore(row, heat.value)), ofRows((row) => entropy(row, heat.value))];
@@ -60,10 +89,8 @@
       });
     }
 
-    another();
-
     const box = () => ({ left: 40, right: figure.width - 8, top: 34, bottom: figure.height - 44 });
-    const highest = () => 1.15 * Math.max(bounds[1].at(-1), LIMITS.at(-1), marked.at(-1));
+    const highest = () => 1.15 * Math.max(bounds[1].at(-1), limits.at(-1), marked.at(-1));
     const across = (token) => box().left + ((box().right - box().left) * token) / LONGEST;
     const up = (value) => box().bottom - ((box().bottom - box().top) * value) / highest();
     const path = (values, from = 0) => values.map((value, i) => [across(i + from), up(value)]);
@@ -91,7 +118,7 @@
       pen.ctx.fill();
       pen.ctx.globalAlpha = 1;
       pen.line(path(mean), { colour: muted, width: 1.5 });
-      pen.line(path(LIMITS, 1), { colour: ink, width: 1.5, dash: [2, 3] });
+      pen.line(path(limits, 1), { colour: ink, width: 1.5, dash: [2, 3] });
     }
 
     function drawTexts(pen) {
@@ -106,7 +133,7 @@
 
     // The first length at which the test finds the mark.
     const found = () => {
-      const at = marked.findIndex((total, n) => n > 0 && total > LIMITS[n - 1]);
+      const at = marked.findIndex((total, n) => n > 0 && total > limits[n - 1]);
       return at < 0 ? Infinity : at;
     };
 
@@ -126,6 +153,7 @@
     }
 
     function draw(pen) {
+      look();
       drawBounds(pen);
       drawAxes(pen);
       drawTexts(pen);
@@ -133,6 +161,7 @@
     }
 
     function sentence() {
+      look();
       const n = length.value;
       const doubt = ROWS.reduce((total, row) => total + entropy(row, heat.value), 0) / ROWS.length;
       const when = found() <= n ? `It was found at token ${found()}` : "It is not found yet";
