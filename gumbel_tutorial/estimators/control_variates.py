@@ -21,9 +21,9 @@ from gumbel_tutorial.estimators.protocol import (
     draw,
     draw_with_noise,
     evaluate,
-    is_transformed,
     log_prob,
     per_variable,
+    refuses_leaves,
     slope_at,
     sum_variables,
 )
@@ -176,7 +176,7 @@ def _call_module(module: torch.nn.Module) -> Control:
     names = [name for name, _ in module.named_parameters()]
 
     def call(perturbed: torch.Tensor, learned: Sequence[Any]) -> torch.Tensor:
-        if not is_transformed():
+        if not refuses_leaves():
             return module(perturbed)
         values = dict(zip(names, learned, strict=True))
         return torch.func.functional_call(module, values, (perturbed,))
@@ -185,7 +185,7 @@ def _call_module(module: torch.nn.Module) -> Control:
 
 
 def _call_plainly(control: Losses, learned: Sequence[torch.Tensor]) -> Control:
-    if any(map(_is_learned, learned)) and is_transformed():
+    if any(map(_is_learned, learned)) and refuses_leaves():
         requirement = (
             "be None, and control a torch.nn.Module, under torch.func and torch.compile"
         )
@@ -251,7 +251,7 @@ def _with_slopes_of_variance(
         drawn = estimate(used, keep=True)
         return drawn.square().sum() / max(losses.numel(), 1), drawn
 
-    if is_transformed():
+    if refuses_leaves():
         positions = tuple(range(len(learned)))
         slopes, drawn = torch.func.grad(squared, positions, has_aux=True)(*learned)
     else:

@@ -190,7 +190,7 @@ def losses_with_slope(
     return losses, slope.detach()
 
 
-def is_transformed() -> bool:
+def refuses_leaves() -> bool:
     """Tell whether torch.compile or torch.func runs the code: both refuse a leaf of our own."""
     if torch.compiler.is_compiling():
         return True
@@ -228,7 +228,7 @@ def differentiate(
             refuse(name, "be differentiable", "losses without a derivative")
         return values.sum(), beside
 
-    if is_transformed():
+    if refuses_leaves():
         slope, beside = torch.func.grad(total, has_aux=True)(at.detach())
         return beside, slope
     with torch.enable_grad():

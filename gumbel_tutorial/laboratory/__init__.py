@@ -7,6 +7,7 @@ with needing(__name__, "torch"):
 
 
 from gumbel_tutorial.laboratory.budgets import Budgets
+from gumbel_tutorial.laboratory.descent import affordable, descend
 from gumbel_tutorial.laboratory.edges import (
     edge_estimates,
     gauss_places,
@@ -41,18 +42,23 @@ from gumbel_tutorial.laboratory.problems import (
 )
 from gumbel_tutorial.laboratory.sequences import rloo_of_paths, stepwise
 from gumbel_tutorial.laboratory.slopes import SlopeTable, slope_table
+from gumbel_tutorial.laboratory.tasks import TASKS, Task
 
 __all__ = [
     "CONTESTANTS",
     "PROBLEMS",
+    "TASKS",
     "Budgets",
     "Figure",
     "Measurement",
     "Problem",
     "SlopeTable",
+    "Task",
+    "affordable",
     "corner_estimates",
     "count_evaluations",
     "degree",
+    "descend",
     "edge_estimates",
     "exact_gradient",
     "exact_moments",
