@@ -35,7 +35,7 @@ TAKES_PAIRS = {"disarm", "categorical_disarm"}
 BITS = {"arm", "disarm"}
 
 # Settings beside the defaults: a label, the estimator's name, its options.
-MORE: Mapping[str, tuple[str, dict[str, float]]] = {
+MORE: Mapping[str, tuple[str, dict[str, float | bool]]] = {
     "reinmax, 1.3": ("reinmax", {"temperature": 1.3}),
     "mve, 1": ("mve", {"temperature": 1.0}),
     "mve, 10": ("mve", {"temperature": 10.0}),
@@ -46,13 +46,14 @@ MORE: Mapping[str, tuple[str, dict[str, float]]] = {
     "reinmax_cv, 0.7 and 0.5": ("reinmax_cv", {"temperature": 0.7, "scale": 0.5}),
     "reinmax_cv, 0.7 and 1.5": ("reinmax_cv", {"temperature": 0.7, "scale": 1.5}),
     "redge, 0.3": ("redge", {"last_time": 0.3}),
+    "redge, soft": ("redge", {"hard": False}),
     "imle, 0.1": ("imle", {"step": 0.1}),
     "double_control_variates, 1": ("double_control_variates", {"scale": 1.0}),
     "rodeo, 1": ("rodeo", {"scale": 1.0}),
 }
 
 
-def contestants() -> dict[str, tuple[str, dict[str, float]]]:
+def contestants() -> dict[str, tuple[str, dict[str, float | bool]]]:
     """Return every estimator by name at its defaults, and the further settings."""
     return {name: (name, {}) for name in ESTIMATORS} | dict(MORE)
 

@@ -35,6 +35,10 @@ METHODS = {
     "ST Gumbel-Softmax": ("#5a9bd0", (0, (3, 1, 1, 1))),
     "ST Gumbel-S.": ("#5a9bd0", (0, (3, 1, 1, 1))),
     "sum over classes": (INK, "-"),
+    "exact gradient": (INK, (0, (9, 2))),
+    "REBAR": ("#b3405f", (0, (6, 1, 1, 1))),
+    "double control variates": ("#7a8b2e", (0, (4, 2))),
+    "RLOO of paths": ("#c98bbd", (0, (2, 1))),
     # Chapter 1: the score function's estimate is REINFORCE.
     "score": (INK, (0, (1, 1))),
     "with baseline": (COLOURS[3], LINE_STYLES[3]),
@@ -120,6 +124,29 @@ def curves(
                 va="center",
                 annotation_clip=False,
             )
+    return ax
+
+
+def quartiles(ax: Axes, x: ArrayLike, ys: Mapping[str, ArrayLike]) -> Axes:
+    """Draw a median over x for each entry as :func:`curves` does, unlabelled, in the band of its quartiles.
+
+    Args:
+        ax: where to draw.
+        x: shape ``(n,)``.
+        ys: names and values of shape ``(n, 3)``: lower quartile, median, upper quartile.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: as :func:`curves`.
+    """
+    bands = {name: np.asarray(y) for name, y in ys.items()}
+    medians = {name: band[:, 1] for name, band in bands.items()}
+    curves(ax, x, medians, labelled=False)
+    for line, band in zip(ax.lines[-len(bands) :], bands.values(), strict=True):
+        colour = line.get_color()
+        ax.fill_between(x, band[:, 0], band[:, 2], color=colour, alpha=0.15, lw=0)
     return ax
 
 

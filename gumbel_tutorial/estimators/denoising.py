@@ -31,14 +31,16 @@ def redge(
     generator: torch.Generator | None = None,
     num_steps: int = 4,
     last_time: float = 0.5,
+    hard: bool = True,
 ) -> torch.Tensor:
     r"""Estimate by the derivative of the last posterior, through all steps of the walk.
 
     z is drawn from $q = \mathrm{softmax}(\ell + \alpha_1x_1/\sigma_1^2)$, with $\sigma_t = 1 - \alpha_t$, and
     carries the derivative of q. Its law is not $\mathrm{softmax}(\ell)$: q has that for its mean only where
     $x_1$ has the law of a noisy one-hot vector, and a walk of finitely many steps of DDIM only comes near
-    it. So the expectation that is descended is another one, however many estimates are averaged.
-    Source: Gourevitch et al. (2026), with hard samples and the schedule of their package redge 0.1.0.
+    it. So the expectation that is descended is another one, however many estimates are averaged. Without
+    ``hard`` the sample is q itself, a point inside the simplex, and the estimate its plain derivative.
+    Source: Gourevitch et al. (2026), with the schedule of their package redge 0.1.0.
     Biased. With one step and $t_1 = 1$ it is straight-through. Cost: one evaluation of f and of its
     derivative, and as many softmaxes as steps.
 
@@ -48,6 +50,7 @@ def redge(
         generator: draws the Gaussian noise, then the sample.
         num_steps: how many posteriors, at least 1; the authors' count is one more.
         last_time: $t_1 = 1 - \alpha_1$ in (0, 1].
+        hard: whether f sees a one-hot sample, and not q.
 
     Returns:
         Losses of the batch shape.
@@ -62,7 +65,8 @@ def redge(
     logits = check_arguments(logits, generator)
     tilt = _walk(logits, generator, num_steps, last_time)
     posterior = logits + tilt
-    return evaluate(f, carry(draw(posterior, generator), posterior.softmax(-1)))
+    soft = posterior.softmax(-1)
+    return evaluate(f, carry(draw(posterior, generator), soft) if hard else soft)
 
 
 def reindge(

@@ -199,6 +199,20 @@ def test_a_method_looks_the_same_whatever_is_drawn_beside_it(ax):
     assert point[0] == plots.METHODS["ReinMax"][0]
 
 
+def test_quartiles_are_a_median_in_a_band_of_its_colour(ax):
+    bands = {"RLOO": [[0, 1, 3], [1, 2, 5]], "ReinMax": [[4, 5, 6], [4, 6, 9]]}
+    plots.quartiles(ax, [0, 1], bands)
+    for line, area, (name, band) in zip(
+        ax.lines, ax.collections, bands.items(), strict=True
+    ):
+        colour = plots.METHODS[name][0]
+        assert line.get_color() == colour
+        np.testing.assert_array_equal(line.get_ydata(), np.asarray(band)[:, 1])
+        heights = area.get_paths()[0].vertices[:, 1]
+        assert (heights.min(), heights.max()) == (np.min(band), np.max(band))
+        assert area.get_facecolor()[0, 3] == 0.15
+
+
 def test_the_method_is_what_a_label_ends_in():
     methods = plots.METHODS
     assert plots.method_look("trained by Gumbel-Softmax") == methods["Gumbel-Softmax"]

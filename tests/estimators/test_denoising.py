@@ -101,3 +101,50 @@ def test_an_estimate_is_its_formula(name, num_steps):
         options = {"num_steps": num_steps, "last_time": 0.4}
         (ours,) = draws(name, problem, count=1, seed=seed, **options)
         torch.testing.assert_close(ours, expected, **CLOSE)
+
+
+def test_a_soft_estimate_is_the_derivative_of_the_loss_at_the_last_posterior():
+    problem = PROBLEMS["cubic"]
+    options = {"num_steps": 3, "last_time": 0.4}
+    for seed in range(6):
+        first = noise.normal_like(LOGITS[None], generator=seeded(seed))[0]
+
+        def loss(logits, first=first):
+            x, factor = walk(logits, first, 3, 0.4)
+            return problem.f((logits + factor * x).softmax(-1))
+
+        expected = torch.autograd.functional.jacobian(loss, LOGITS)
+        (ours,) = draws("redge", problem, count=1, seed=seed, hard=False, **options)
+        torch.testing.assert_close(ours, expected, **CLOSE)
+        # A twin: the hard sample has its slope elsewhere.
+        (other,) = draws("redge", problem, count=1, seed=seed, **options)
+        assert (other - expected).abs().max() > 1e-6
+
+
+def test_one_soft_step_from_pure_noise_is_the_loss_at_the_mean():
+    problem = PROBLEMS["cubic"]
+    pure = {"num_steps": 1, "last_time": 1.0, "hard": False}
+    leaf = LOGITS.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(problem.f(leaf.softmax(-1)), leaf)
+    estimates = draws("redge", problem, count=3, **pure)
+    torch.testing.assert_close(estimates, expected.expand(3, 4), **CLOSE)
+
+
+# The figures of the authors' own sampler, from at least 100,000 draws of it.
+@pytest.mark.parametrize(
+    ("key", "bias", "variance"), [("cubic", 0.442, 0.53), ("exp+tanh", 0.362, 0.63)]
+)
+def test_soft_samples_have_the_bias_and_the_variance_of_the_published_program(
+    key, bias, variance
+):
+    problem = PROBLEMS[key]
+    exact = exact_gradient(problem.f, problem.logits)
+    estimates = draws("redge", problem, count=200_000, hard=False) / exact.norm()
+    mean = estimates.mean(0)
+    # Standard errors of both sides, and the rounding of what was written down.
+    error = (variance / 200_000 + variance / 100_000) ** 0.5
+    found = (mean - exact / exact.norm()).norm()
+    assert (found - bias).abs() < 5 * error + 0.0005
+    squares = (estimates - mean).square().sum(-1)
+    error = squares.std() * (1 / 200_000 + 1 / 100_000) ** 0.5
+    assert (squares.mean() - variance).abs() < 5 * error + 0.005
