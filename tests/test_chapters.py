@@ -173,7 +173,9 @@ def test_every_theorem_is_proved(path):
 
 @chapters
 def test_every_exercise_has_a_solution_that_ends_in_a_check(path):
-    exercises = re.findall(r"^:::\{exercise\}\n:label: (\S+)", markdown(path), re.M)
+    exercises = re.findall(
+        r"^:::\{exercise\} (?:Easy|Medium|Hard)\n:label: (\S+)", markdown(path), re.M
+    )
     assert len(exercises) >= 3
     cells = read(path).cells
     for label in exercises:
