@@ -11,8 +11,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 NEXT_BOX = re.compile(r'(?<=</span>)(?=<span class="katex-base">)')
 AFTER = re.compile(r"^[^\s–—/]+")
-# A line may break after a dash or a slash, as in any text.
-BEFORE = re.compile(r"[^\s–—/-]+$")
+# A line may break after a dash or a slash, as in any text; the end of a source line is a space.
+BEFORE = re.compile(r"[^\s–—/-]+\Z")
 
 
 def cut(place: nodes.Text, pattern: re.Pattern[str]) -> list[nodes.Text]:

@@ -32,3 +32,9 @@ def test_of_texts_that_read_the_same_the_one_at_the_formula_is_taken():
     block = paragraph("by (4.2)", ".", "\n", "So ", ("b",), ".")
     assert held(block) == ["b."]
     assert block.astext() == "by (4.2).\nSo b."
+
+
+def test_the_last_word_of_a_source_line_does_not_stand_at_the_formula_on_the_next():
+    block = paragraph("the pair ", ("p",), " with\n", ("a",), ".")
+    assert held(block) == ["a."]
+    assert block.astext() == "the pair p with\na."
