@@ -189,11 +189,13 @@ def plane(
 def method_look(name: str) -> tuple[str, Any] | None:
     """Return the colour and the dash of the method whose name ends a label, and None where none does.
 
+    What follows a comma, as the number of samples, changes nothing.
+
     Examples:
-        >>> method_look("trained by RLOO") == METHODS["RLOO"]
+        >>> method_look("trained by RLOO, 4 samples") == METHODS["RLOO"]
         True
     """
-    label = name.replace(r"$\_$", "_")
+    label = name.replace(r"$\_$", "_").partition(",")[0]
     ends = [method for method in METHODS if label.endswith(method)]
     return METHODS[max(ends, key=len)] if ends else None
 
@@ -227,18 +229,32 @@ def steps(ax: Axes, x: ArrayLike, ys: ArrayLike, mean: ArrayLike) -> Axes:
 
 
 def histogram(
-    ax: Axes, samples: ArrayLike, x: ArrayLike, density: ArrayLike, *, bins: int = 80
+    ax: Axes,
+    samples: ArrayLike,
+    x: ArrayLike,
+    density: ArrayLike,
+    *,
+    outlined: ArrayLike = (),
+    bins: int = 80,
 ) -> Axes:
     """Draw the histogram of samples over the range of x, and a density on top.
 
     The bars hold the shares of all samples, those outside the range included, as the density does.
+    Samples that should have the same law may be drawn as an outline of the same bins.
     """
-    x, samples = np.asarray(x), np.asarray(samples)
+    x = np.asarray(x)
     edges = np.linspace(x[0], x[-1], bins + 1)
-    share = 1 / (samples.size * (edges[1] - edges[0]))
-    ax.hist(samples, edges, weights=np.full(samples.shape, share), color=FAINT)
+    ax.hist(samples, edges, weights=_shares(samples, edges), color=FAINT)
+    if np.size(outlined):
+        look = {"histtype": "step", "color": COLOURS[0]}
+        ax.hist(outlined, edges, weights=_shares(outlined, edges), **look)
     ax.plot(x, density, color=COLOURS[1])
     return _no_left_axis(ax)
+
+
+def _shares(samples: ArrayLike, edges: np.ndarray) -> np.ndarray:
+    """Return weights by which the area of a bar is its share of all samples."""
+    return np.full(np.shape(samples), 1 / (np.size(samples) * (edges[1] - edges[0])))
 
 
 def two_histograms(
@@ -324,9 +340,10 @@ def _mark(ax: Axes, x: float, y: float, category: int, *, filled: bool) -> None:
 
 
 def _no_left_axis(ax: Axes) -> Axes:
-    # The height of a density is fixed by its area.
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
+    # The height of a density is fixed by its area, but for the logarithms of a tail.
+    if ax.get_yscale() != "log":
+        ax.set_yticks([])
+        ax.spines["left"].set_visible(False)
     return ax
 
 
@@ -369,7 +386,7 @@ def triangle(ax: Axes, *, names: Sequence[str] = ("1", "2", "3")) -> Axes:
     """Draw the edges of the simplex of three categories and name its corners."""
     ax.plot(*np.vstack([CORNERS, CORNERS[:1]]).T, color=MUTED, linewidth=1)
     for (x, y), name, shift in zip(
-        CORNERS, names, ((0, 6), (-7, -5), (7, -5)), strict=True
+        CORNERS, names, ((0, 7), (-2, -8), (2, -8)), strict=True
     ):
         ax.annotate(
             name,

@@ -48,6 +48,22 @@ def test_a_histogram_counts_the_samples_outside_its_window(ax):
     assert heights(ax) == [0.25, 0.25]
 
 
+def test_an_outline_of_the_same_law_is_as_high_as_the_bars(ax):
+    samples, x, density = [0.5, 1.5, 7.0, 8.0], [0.0, 2.0], [0.0, 0.0]
+    plots.histogram(ax, samples, x, density, outlined=[1.5, 9.0], bins=2)
+    *bars, outline = ax.patches
+    assert [bar.get_height() for bar in bars] == [0.25, 0.25]
+    assert outline.get_xy()[:, 1].max() == 0.5
+
+
+def test_a_density_has_a_left_axis_where_its_logarithm_is_shown(ax):
+    for scale, shown in (("log", True), ("linear", False)):
+        ax.set_yscale(scale)
+        plots.histogram(ax, [0.5, 1.5], [0.0, 2.0], [0.5, 0.5], bins=2)
+        assert ax.spines["left"].get_visible() is shown
+        assert bool(len(ax.get_yticks())) is shown
+
+
 def test_two_histograms_share_their_bins(ax, rng):
     plots.two_histograms(ax, rng.random(1000), rng.random(1000), low=0, high=1, bins=10)
     bars, outline = ax.patches[:-1], ax.patches[-1]
