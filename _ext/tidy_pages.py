@@ -5,6 +5,7 @@ import re
 FOLD = re.compile(
     r'(?P<link><a class="[^"]*\breference internal" [^>]*>(?P<name>[^<]*)</a>\s*<details[^>]*>)<summary>'
 )
+PROOF = re.compile(r'(<div class="proof admonition"[^>]*>\s*<p>)Proof\. ')
 SHARED_ID = re.compile(r' id="(?:proof|(?:proof|exercise|solution)-content)"')
 
 
@@ -21,6 +22,12 @@ def drop_repeated_ids(_app, _page, _template, context, _doctree) -> None:
     """Drop the ids that all proofs, exercises or solutions share: an id is unique on its page."""
     if "body" in context:
         context["body"] = SHARED_ID.sub("", context["body"])
+
+
+def slant_the_word_proof(_app, _page, _template, context, _doctree) -> None:
+    """Set the word that opens a proof apart from the proof."""
+    if "body" in context:
+        context["body"] = PROOF.sub(r"\1<em>Proof.</em> ", context["body"])
 
 
 def name_the_book_once(_app, _page, _template, context, _doctree) -> None:
@@ -55,6 +62,7 @@ def setup(app) -> dict:
     """Register the page hooks, after the extensions whose additions they remove."""
     app.connect("html-page-context", drop_unused_scripts, priority=900)
     app.connect("html-page-context", drop_repeated_ids, priority=900)
+    app.connect("html-page-context", slant_the_word_proof, priority=900)
     app.connect("html-page-context", name_the_book_once, priority=900)
     app.connect("html-page-context", name_the_folds, priority=900)
     app.connect("html-page-context", keep_the_download, priority=100)

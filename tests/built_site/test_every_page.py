@@ -10,6 +10,7 @@ from helpers.audits import (
     CODE,
     FORMULAS,
     TABLES,
+    WIDE,
     bent_pictures,
     cut_parts,
     dead_menus,
@@ -37,7 +38,7 @@ def seen(tab):
         "too wide": too_wide(tab),
         "bent": bent_pictures(tab),
         "framed": framed_pictures(tab),
-        "cut": cut_parts(tab, FORMULAS, TABLES, CODE) if desktop else [],
+        "cut": cut_parts(tab, *((FORMULAS, TABLES, CODE) if desktop else (WIDE,))),
     }
 
 

@@ -26,6 +26,21 @@ def test_reported_numbers_are_typeset(page):
     ] == []
 
 
+def test_an_exercise_says_in_its_title_how_hard_it_is_and_a_solution_follows():
+    titles = [
+        re.sub("<[^>]+>", "", title)
+        for page in PAGES
+        for title in re.findall(
+            r'<div class="(?:exercise|solution)\b[^>]*>\s*<p class="admonition-title">(.*?)</p>',
+            (SITE / page).read_text("utf-8"),
+        )
+    ]
+    assert len(titles) > 60
+    for exercise, solution in zip(titles[::2], titles[1::2], strict=True):
+        assert re.fullmatch(r"Exercise \d+\.\d+ \s*\((Easy|Medium|Hard)\)", exercise)
+        assert solution == "Solution"
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_links_have_one_colour(visit, theme):
     for page in ("chapters/notation.html", "chapters/03_gumbel_max.html"):

@@ -64,6 +64,17 @@ def test_a_picture_is_as_wide_as_a_phone(on_a_phone):
     assert all(width >= 373 for width in widths), widths
 
 
+def test_the_code_of_a_figure_is_folded_below_it(on_a_phone):
+    for fold in on_a_phone.locator("details.figure-code").all():
+        code = fold.locator(".cell_input")
+        assert not code.is_visible()
+        fold.locator("summary").click()
+        assert code.is_visible()
+        assert not re.search(r"\bassert|\breport\(", code.inner_text())
+        figure = fold.locator("xpath=preceding-sibling::*//figure").first
+        assert figure.bounding_box()["y"] < fold.bounding_box()["y"]
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda path: path.stem
 )

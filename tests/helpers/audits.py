@@ -57,6 +57,8 @@ CUT = """selector => [...document.querySelectorAll(selector)]
 FORMULAS = "div.math .katex-display"
 TABLES = ".pst-scrollable-table-container, .text_html"
 CODE = ".cell_input pre"
+# A table whose rows are blocks where it is narrow.
+WIDE = ".pst-scrollable-table-container:has(.wide-table)"
 BENT = """async () => {
     const pictures = [...document.querySelectorAll('.bd-content img')].filter(one => one.offsetHeight);
     for (const one of pictures) one.loading = 'eager';
