@@ -1,4 +1,4 @@
-"""Let code in a table break at its joints, after an underscore or a bracket say, and nowhere else in a word."""
+"""Let code in a table break at its joints, after an underscore or a bracket, and nowhere else in a word."""
 
 import re
 
