@@ -26,6 +26,7 @@ from gumbel_tutorial.vae.table.view import (
     collect,
     compare,
     compare_classes,
+    compare_published,
     current_runs,
     decodings,
     grey_loss,
@@ -37,6 +38,7 @@ from gumbel_tutorial.vae.table.view import (
     percent_by_labels,
     percent_right,
     rate_gains,
+    told_apart,
 )
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "collect",
     "compare",
     "compare_classes",
+    "compare_published",
     "current_runs",
     "decodings",
     "grey_loss",
@@ -70,5 +73,6 @@ __all__ = [
     "percent_right",
     "rate_gains",
     "read",
+    "told_apart",
     "write",
 ]

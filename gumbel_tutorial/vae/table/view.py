@@ -5,9 +5,16 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from gumbel_tutorial.book.statistics import honest_difference, interval
+from gumbel_tutorial.book.statistics import half_width, honest_difference, interval
 from gumbel_tutorial.vae.runs.config import from_json
-from gumbel_tutorial.vae.table.tasks import COLUMNS, PUBLISHED, ROWS, Choice, Job
+from gumbel_tutorial.vae.table.tasks import (
+    COLUMNS,
+    PUBLISHED,
+    PUBLISHED_CLASSES,
+    ROWS,
+    Choice,
+    Job,
+)
 
 Run = Mapping[str, Any]
 
@@ -198,6 +205,24 @@ def percent_by_labels(run: Run) -> float:
     return 100 * run["labels_alone"]
 
 
+def compare_published(runs: Iterable[Run]) -> tuple[list[list[str]], list[str]]:
+    """Return the lines of the table of the published task with classes, and its header.
+
+    For each estimator the one-sample bound and the percentage right, with Student's intervals, and beside
+    either the published number where there is one.
+    """
+    runs, column = list(runs), "Semi-supervised"
+    bounds, shares = (
+        collect(runs, column, read) for read in (one_sample, percent_right)
+    )
+    lines = []
+    for row in COLUMNS[column].rows:
+        bound, share = map(str, PUBLISHED_CLASSES.get(row, ("", "")))
+        lines.append([row, interval(bounds[row]), bound, interval(shares[row]), share])
+    header = ["estimator", "bound, nats", "their bound", "right of 100", "their right"]
+    return lines, header
+
+
 def decodings(run: Run) -> float:
     """Return how often the decoder ran for an image without a label, the mean over the training."""
     return fmean(run["decoded"])
@@ -220,6 +245,16 @@ def behind(found: Mapping[str, list[float]], first: str) -> dict[str, list[float
 def at_once(comparisons: int) -> float:
     """Return the confidence of each of several intervals that hold at once with 95 percent: Bonferroni's."""
     return 1 - 0.05 / comparisons
+
+
+def told_apart(lost: Mapping[str, list[float]]) -> set[str]:
+    """Return the rows of :func:`behind` whose interval, of those that hold at once, leaves out zero."""
+    confidence = at_once(len(lost))
+    return {
+        row
+        for row, less in lost.items()
+        if abs(fmean(less)) > half_width(less, confidence=confidence)
+    }
 
 
 def compare_classes(

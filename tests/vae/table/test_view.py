@@ -148,11 +148,29 @@ def test_passes_are_those_over_the_training_images():
     assert table.late_fall(run) == 2  # one nat in half a pass
 
 
+def test_the_published_task_with_classes_has_both_numbers_beside_the_published(runs):
+    rows, header = table.compare_published(runs)
+    by_name = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert list(by_name) == list(table.COLUMNS["Semi-supervised"].rows)
+    assert by_name["Marginalization"]["right of 100"].startswith("90.6 ± ")
+    assert by_name["Marginalization"]["their right"] == "92.6"
+    assert by_name["Gumbel-Softmax"]["their bound"] == "109.6"
+    assert by_name["RLOO"]["their bound"] == by_name["RLOO"]["their right"] == ""
+
+
 def test_rows_are_behind_seed_by_seed():
     found = {"a": [3.0, 5.0], "b": [2.0, 6.0], "c": [3.0, 1.0]}
     assert table.behind(found, "a") == {"b": [1.0, -1.0], "c": [0.0, 4.0]}
     with pytest.raises(ValueError, match="zip"):
         table.behind({**found, "b": [2.0]}, "a")
+
+
+def test_what_one_interval_tells_apart_several_at_once_may_not():
+    lost = {"a": [1.0, 1.1, 0.9], "b": [-2.0, -2.1, -1.9], "c": [1.0, -1.0, 0.1]}
+    assert table.told_apart(lost) == {"a", "b"}
+    close = [1.0, 2.0, 1.5]  # 5.2 standard errors from zero, two degrees of freedom
+    assert table.told_apart({"a": close}) == {"a"}
+    assert table.told_apart({**lost, "a": close}) == {"b"}
 
 
 def test_intervals_at_once_are_each_wider():
