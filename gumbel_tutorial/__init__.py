@@ -40,8 +40,8 @@ _NEEDS: dict[str, tuple[str, list[str]]] = {
     "nn": _TORCH,
     "noise": ("", []),
     "schedules": ("", []),
+    "streams": ("", []),
     "vae": ("vae", ["torch", "tqdm"]),
-    "ziggurat": ("", []),
 }
 # Who changes a name here changes it in __init__.pyi, which type checkers and editors read.
 _HOME = {

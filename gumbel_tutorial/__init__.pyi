@@ -17,8 +17,8 @@ from gumbel_tutorial import laboratory as laboratory
 from gumbel_tutorial import nn as nn
 from gumbel_tutorial import noise as noise
 from gumbel_tutorial import schedules as schedules
+from gumbel_tutorial import streams as streams
 from gumbel_tutorial import vae as vae
-from gumbel_tutorial import ziggurat as ziggurat
 from gumbel_tutorial.categorical import alias_sample as alias_sample
 from gumbel_tutorial.categorical import alias_table as alias_table
 from gumbel_tutorial.categorical import entropy as entropy

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from gumbel_tutorial import ziggurat
+from gumbel_tutorial import streams
 from gumbel_tutorial.arrays import (
     Array,
     bits,
@@ -36,7 +36,7 @@ from gumbel_tutorial.checks import (
     is_torch_generator,
     refuse,
 )
-from gumbel_tutorial.ziggurat import FEW, MIDPOINT_OF_ZERO
+from gumbel_tutorial.streams import FEW, MIDPOINT_OF_ZERO
 
 if TYPE_CHECKING:
     import jax
@@ -230,7 +230,7 @@ def plain_exponential(like: Array, generator: Any) -> Array:
     if like.numel() < FEW:
         draws = torch.empty_like(like, memory_format=torch.contiguous_format)
         return draws.exponential_(generator=generator)
-    from gumbel_tutorial.ziggurat import tensors
+    from gumbel_tutorial.streams import tensors
 
     return tensors.exponential(like.shape, generator, like.dtype)
 
@@ -300,7 +300,7 @@ def _uniform(shape: tuple[int, ...], generator: Any, name: str) -> Array:
 def _exponential(shape: tuple[int, ...], generator: Any, name: str) -> Array:
     """Draw for a dtype: in float64 unless it is float32, from two words where there is no float64."""
     if isinstance(generator, np.random.Generator):
-        return ziggurat.exponential(generator, shape, _drawn_in(name))
+        return streams.exponential(generator, shape, _drawn_in(name))
     if is_key(generator):
         return _exponential_of_words(*_jax_words(shape, generator), _wide(name))
     return _torch_exponential(shape, generator, generator.device, name)
@@ -313,7 +313,7 @@ def _torch_exponential(
         words = _torch_words(shape, generator, device)
         return _exponential_of_words(*words, "float32")
     if _is_drawn_by_numpy(shape, device):
-        from gumbel_tutorial.ziggurat import tensors  # since torch is there
+        from gumbel_tutorial.streams import tensors  # since torch is there
 
         dtype = getattr(sys.modules["torch"], _drawn_in(name))
         return tensors.exponential(shape, generator, dtype)
@@ -404,7 +404,7 @@ def _gumbel(shape: tuple[int, ...], generator: Any, name: str) -> Array:
     """Draw in float32 at least, and round once more where the dtype is narrower."""
     wide = _wide(name)
     if isinstance(generator, np.random.Generator):
-        return _cast(ziggurat.gumbel(generator, shape, wide), name)
+        return _cast(streams.gumbel(generator, shape, wide), name)
     if is_key(generator):
         draws = _exponential(shape, generator, wide)
         return _cast(-namespace(draws=draws).log(draws), name)
@@ -416,7 +416,7 @@ def _torch_gumbel(
 ) -> Array:
     torch = sys.modules["torch"]
     if not torch.compiler.is_compiling() and _is_drawn_by_numpy(shape, device):
-        from gumbel_tutorial.ziggurat import tensors
+        from gumbel_tutorial.streams import tensors
 
         return tensors.gumbel(shape, generator, getattr(torch, name))
     draws = _torch_exponential(shape, generator, device, name, like=like)

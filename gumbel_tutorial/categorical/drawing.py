@@ -32,7 +32,7 @@ from gumbel_tutorial.checks import (
 )
 from gumbel_tutorial.fused import kernels_for
 from gumbel_tutorial.noise import uniform
-from gumbel_tutorial.ziggurat import FEW, MIDPOINT_OF_ZERO
+from gumbel_tutorial.streams import FEW, MIDPOINT_OF_ZERO
 
 if TYPE_CHECKING:
     from gumbel_tutorial.noise import Generator

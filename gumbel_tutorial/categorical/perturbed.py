@@ -23,7 +23,7 @@ from gumbel_tutorial.arrays import (
 )
 from gumbel_tutorial.checks import check_logits
 from gumbel_tutorial.noise import gumbel_like
-from gumbel_tutorial.ziggurat import FEW, fill_log
+from gumbel_tutorial.streams import FEW, Logarithms
 
 # So many numbers at once: the noise in float64 and in its dtype, and the sum.
 _IN_CACHE = 2**15
@@ -66,7 +66,7 @@ def stream_for(rows: Array, generator: Any) -> np.random.Generator:
     """Return NumPy's generator for rows in memory: the one that is given, or one that torch's seeds."""
     if not is_torch(rows):
         return generator
-    from gumbel_tutorial.ziggurat import tensors  # since torch is there
+    from gumbel_tutorial.streams import tensors  # since torch is there
 
     return tensors.stream(generator)
 
@@ -77,6 +77,7 @@ def _in_parts(
     num_rows, num_categories = rows.shape
     step = max(1, _IN_CACHE // num_categories)
     values = np.empty((step, num_categories), rows.dtype)
+    noise = Logarithms(stream, rows.size * num_samples, rows.dtype)
     for start in range(0, num_rows * num_samples, step):
         place = np.arange(start, min(start + step, num_rows * num_samples))
         part = (
@@ -85,7 +86,7 @@ def _in_parts(
             else rows[place // num_samples]
         )
         out = values[: len(part)]
-        fill_log(stream, out.reshape(-1))
+        noise.fill(out.reshape(-1))
         np.subtract(_relative(part), out, out=out)
         yield out
 

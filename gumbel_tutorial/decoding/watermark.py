@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gumbel_tutorial import ziggurat
+from gumbel_tutorial import streams
 from gumbel_tutorial.arrays import Array, namespace, quiet
 from gumbel_tutorial.checks import check_count, check_finite, check_floating, refuse
 
@@ -42,7 +42,7 @@ def watermark_noise(key: int, context: Sequence[int], num_tokens: int) -> np.nda
     # The length goes first, since SeedSequence takes trailing zeros for nothing.
     seed = np.random.SeedSequence([len(words), *words])
     rng = np.random.Generator(np.random.Philox(seed))
-    return ziggurat.gumbel(rng, (count,), "float64")
+    return streams.gumbel(rng, (count,), "float64")
 
 
 @quiet

@@ -12,7 +12,7 @@ import torch
 from gumbel_tutorial.arrays import NEAR
 from gumbel_tutorial.checks import reads_values
 from gumbel_tutorial.nn.plain import is_near
-from gumbel_tutorial.ziggurat import fill_log, tensors
+from gumbel_tutorial.streams import Logarithms, tensors
 
 # So many numbers at once: their noise and their sample stay in a core's cache.
 _CHUNK = 2**17
@@ -25,7 +25,8 @@ def sample(
 ) -> torch.Tensor | None:
     """Return relaxed or one-hot samples of rows on the last axis; None where a row has to be looked for."""
     graph = logits.requires_grad and torch.is_grad_enabled()
-    drawn = _draw(logits.detach(), tau, hard, graph, tensors.stream(generator))
+    noise = tensors.logarithms(generator, logits.numel(), logits.dtype)
+    drawn = _draw(logits.detach(), tau, hard, graph, noise)
     if drawn is None:
         return None
     return _Graph.apply(logits, drawn, tau)[0] if graph else drawn[0]
@@ -59,7 +60,7 @@ class _Graph(torch.autograd.Function):
 
 
 def _draw(
-    logits: torch.Tensor, tau: float, hard: bool, graph: bool, stream: Any
+    logits: torch.Tensor, tau: float, hard: bool, graph: bool, noise: Logarithms
 ) -> tuple[torch.Tensor, ...] | None:
     """Return the one-hot sample if it is asked for, and the relaxed one if that is, or has a derivative."""
     num_categories = logits.shape[-1]
@@ -72,7 +73,7 @@ def _draw(
         part = rows[start : start + step]
         values = relaxed[start : start + step] if graph or not hard else relaxed
         values = values[: len(part)]
-        if not _perturb(part, tau, stream, log_noise[: len(part)], values):
+        if not _perturb(part, tau, noise, log_noise[: len(part)], values):
             return None
         if hard:
             # NumPy's argmax takes a tenth of the time of torch's.
@@ -87,12 +88,12 @@ def _draw(
 def _perturb(
     rows: torch.Tensor,
     tau: float,
-    stream: Any,
+    noise: Logarithms,
     log_noise: torch.Tensor,
     out: torch.Tensor,
 ) -> bool:
     """Write perturbed logits into ``out``, up to a constant per row; tell whether they are sound."""
-    fill_log(stream, log_noise.view(-1).numpy())
+    noise.fill(log_noise.view(-1).numpy())
     torch.sub(rows, log_noise, out=out)
     if is_near(out, NEAR * tau):
         return True

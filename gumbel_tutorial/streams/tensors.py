@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gumbel_tutorial.ziggurat import draws
+from gumbel_tutorial.streams import parts
 
 # Two words of 62 bits seed a stream: among 2^50 calls two share one with probability 2^-25.
 _SEED_BITS = 62
@@ -27,21 +27,28 @@ def gumbel(
     shape: Sequence[int], generator: torch.Generator | None, dtype: torch.dtype
 ) -> torch.Tensor:
     """Return -log of what :func:`exponential` draws, in eager code."""
-    name = str(dtype).removeprefix("torch.")
-    return torch.from_numpy(draws.gumbel(stream(generator), tuple(shape), name))
+    drawn = parts.gumbel(stream(generator), tuple(shape), _name(dtype))
+    return torch.from_numpy(drawn)
 
 
 def stream(generator: torch.Generator | None) -> np.random.Generator:
-    """Return the generator of NumPy that draws what :func:`exponential` draws, part by part."""
+    """Return the generator of NumPy that draws what :func:`exponential` draws."""
     return _stream_of(_seed(generator))
+
+
+def logarithms(
+    generator: torch.Generator | None, count: int, dtype: torch.dtype
+) -> parts.Logarithms:
+    """Return the logs of what :func:`exponential` draws, to be asked for one vector after another."""
+    return parts.Logarithms(stream(generator), count, _name(dtype))
 
 
 def draws_of(
     seed: torch.Tensor, shape: Sequence[int], dtype: torch.dtype
 ) -> torch.Tensor:
     """Return the draws that belong to a seed."""
-    name = str(dtype).removeprefix("torch.")
-    return torch.from_numpy(draws.exponential(_stream_of(seed), tuple(shape), name))
+    drawn = parts.exponential(_stream_of(seed), tuple(shape), _name(dtype))
+    return torch.from_numpy(drawn)
 
 
 # A function of its seed: the same seed gives the same draws, so the compiler may treat it like any other.
@@ -53,6 +60,10 @@ _operation = torch.library.custom_op(
 @_operation.register_fake
 def _(seed: torch.Tensor, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
     return seed.new_empty(shape, dtype=dtype)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _seed(generator: torch.Generator | None) -> torch.Tensor:

@@ -1,0 +1,32 @@
+r"""Exponentials in float32, of one word of 32 bits each.
+
+For a word $w$ let $U=(w+\tfrac12)\,2^{-32}$ and $E=-\log(1-U)$. Rounded to float32, $1-U$ has digits enough
+unless $U$ is small, and small draws decide who wins an argmax. So below $2^{-7}$ the word is the first of 53
+bits, the others are drawn, and $E$ is computed in float64 and rounded once: in one draw of 128.
+Above, rounding moves $\Pr(E<t)$ by $2^{-25}$ at most, which is less than $4\cdot10^{-6}$ of it.
+"""
+
+import numpy as np
+
+# Words below this get the bits that are missing to 53.
+_SMALL, _MORE_BITS = np.uint32(2**25), 21
+
+
+def fill(rng: np.random.Generator, out: np.ndarray) -> None:
+    """Draw into a contiguous vector of float32: from 2^-54, and to 33 log 2 = 22.9."""
+    # Whole words of 64 bits come quickly from every generator, and halves of one are independent.
+    pairs = rng.integers(2**64, dtype=np.uint64, size=(out.size + 1) // 2)
+    words = pairs.view(np.uint32)[: out.size]
+    place = np.flatnonzero(words < _SMALL)
+    first = words[place]
+    np.copyto(out, np.invert(words, out=words), casting="unsafe")
+    out += 0.5
+    out *= 2.0**-32
+    np.log(out, out=out)
+    np.negative(out, out=out)
+    out[place] = _of_53_bits(first, rng.integers(2**_MORE_BITS, size=place.size))
+
+
+def _of_53_bits(first: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Return -log(1 - U) for the midpoint U of the cell of each 53-bit number."""
+    return -np.log1p(-(first * 2.0**_MORE_BITS + more + 0.5) * 2.0**-53)
