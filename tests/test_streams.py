@@ -11,7 +11,7 @@ import torch
 from gumbel_tutorial import noise, streams
 from gumbel_tutorial.streams import MIDPOINT_OF_ZERO, tensors, words
 
-MANY = 80_000  # more than two parts
+MANY = 160_000  # more than two parts
 
 
 def seeded(seed=0):
@@ -23,10 +23,10 @@ def test_logarithms_are_the_same_however_they_are_cut(dtype):
     drawn = streams.exponential(np.random.default_rng(1), (MANY,), dtype)
     cut = streams.Logarithms(np.random.default_rng(1), MANY, dtype)
     parts = np.empty(MANY, dtype)
-    for part in (parts[:7], parts[7:8], parts[8:60_000], parts[60_000:]):
+    for part in (parts[:7], parts[7:8], parts[8:90_000], parts[90_000:]):
         cut.fill(part)
     np.testing.assert_array_equal(parts, np.log(drawn))
-    gumbels = streams.gumbel(np.random.default_rng(1), (400, 200), dtype)
+    gumbels = streams.gumbel(np.random.default_rng(1), (400, 400), dtype)
     np.testing.assert_array_equal(gumbels.reshape(-1), -parts)
 
 
@@ -37,48 +37,49 @@ def test_in_float64_it_is_the_ziggurat_of_numpy():
 
 
 class Planned:
-    """Gives out the words that it is told to, and the further bits."""
+    """Gives out the words that it is told to, and what comes after their 32 bits."""
 
-    def __init__(self, words, more):
-        self._words, self._more = np.array(words, np.uint32), more
+    def __init__(self, words, rest):
+        self._words, self._rest = np.array(words, np.uint32), rest
 
-    def integers(self, high, *, dtype=np.int64, size):
-        if high == 2**64:
-            assert 2 * size >= self._words.size
-            return np.resize(self._words, 2 * size).view(dtype)
-        assert high == 2**21
-        return np.full(size, self._more, dtype)
+    def integers(self, high, *, dtype, size):
+        assert high == 2**64
+        assert 2 * size >= self._words.size
+        return np.resize(self._words, 2 * size).view(dtype)
+
+    def random(self, size):
+        return np.full(size, self._rest)
 
 
-@pytest.mark.parametrize("more", [0, 2**20, 2**21 - 1])
+@pytest.mark.parametrize("rest", [0, 2.0**-20, 0.5, 1 - 2.0**-53])
 def test_a_float32_exponential_is_that_of_its_word_and_of_53_bits_where_it_is_small(
-    more,
+    rest,
 ):
     edge = 2**25
     small = np.array([0, 1, 2, 3, 1000, edge - 1])
     large = np.array([edge, edge + 1, 2**30, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1])
     found = np.empty(small.size + large.size, np.float32)
-    words.fill(Planned([*small, *large], more), found)
-    # mpmath knows -log(1 - U) to any digit, for the midpoints of the cells of 53 and of 32 bits.
+    words.fill(Planned([*small, *large], rest), found)
+    # mpmath knows -log(1 - U) to any digit, where the word is followed by the rest, or by one half.
     with mpmath.workdps(40):
-        cells = [(mpmath.mpf(int(w) * 2**21 + more) + 0.5) / 2**53 for w in small]
-        cells += [(mpmath.mpf(int(w)) + 0.5) / 2**32 for w in large]
-        exact = np.array([float(-mpmath.log1p(-cell)) for cell in cells])
-        slope = np.array([float(1 / (1 - cell)) for cell in cells])
+        after = [mpmath.mpf(max(rest, 2.0**-22))] * small.size + [0.5] * large.size
+        numbers = zip([*small, *large], after, strict=True)
+        uniform = [(int(word) + more) / 2**32 for word, more in numbers]
+        exact = np.array([float(-mpmath.log1p(-u)) for u in uniform])
+        slope = np.array([float(1 / (1 - u)) for u in uniform])[small.size :]
     near, far = np.split(np.abs(found - exact), [small.size])
     eps = 2.0**-24
     # Rounded once, after a logarithm of float64.
     assert (near <= 1.001 * eps * exact[: small.size]).all()
     # 1 - U is rounded, to half a step of its grid and from a whole word, and the logarithm errs by four ulp.
-    of_word = np.minimum(eps / 2 + 2**-33, 2 * eps / slope[small.size :])
-    logarithm = 8 * eps * exact[small.size :]
-    assert (far <= (of_word + 2.0**-33) * slope[small.size :] + logarithm).all()
+    of_word = np.minimum(eps / 2, 2 * eps / slope) + 2.0**-32
+    assert (far <= of_word * slope + 8 * eps * exact[small.size :]).all()
     assert (np.diff(found) >= 0).all()
     assert found[0] >= MIDPOINT_OF_ZERO
 
 
 def test_an_odd_number_of_draws_takes_whole_words():
-    for count in (1, 3, 2**15 + 1):
+    for count in (1, 3, 2**16 + 1):
         drawn = streams.exponential(np.random.default_rng(0), (count,), "float32")
         assert drawn.shape == (count,)
         assert (drawn > 0).all()

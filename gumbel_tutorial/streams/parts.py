@@ -13,7 +13,7 @@ MIDPOINT_OF_ZERO = 2.0**-54
 # So many numbers torch has drawn by itself before a stream is seeded.
 FEW = 1024
 # So many numbers stay in a core's cache from the draw to the logarithm.
-_CHUNK = 2**15
+_CHUNK = 2**16
 
 
 def exponential(

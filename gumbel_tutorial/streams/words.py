@@ -1,15 +1,17 @@
 r"""Exponentials in float32, of one word of 32 bits each.
 
 For a word $w$ let $U=(w+\tfrac12)\,2^{-32}$ and $E=-\log(1-U)$. Rounded to float32, $1-U$ has digits enough
-unless $U$ is small, and small draws decide who wins an argmax. So below $2^{-7}$ the word is the first of 53
-bits, the others are drawn, and $E$ is computed in float64 and rounded once: in one draw of 128.
+unless $U$ is small, and small draws decide who wins an argmax. So below $2^{-7}$, in one draw of 128, the
+word is the first of 53 bits, the others are drawn, and $E$ is computed in float64 and rounded once.
 Above, rounding moves $\Pr(E<t)$ by $2^{-25}$ at most, which is less than $4\cdot10^{-6}$ of it.
 """
 
 import numpy as np
 
 # Words below this get the bits that are missing to 53.
-_SMALL, _MORE_BITS = np.uint32(2**25), 21
+_SMALL = np.uint32(2**25)
+# The midpoint of the cell of the 53-bit number 0, in units of a word.
+_LEAST = 2.0**-22
 
 
 def fill(rng: np.random.Generator, out: np.ndarray) -> None:
@@ -24,9 +26,5 @@ def fill(rng: np.random.Generator, out: np.ndarray) -> None:
     out *= 2.0**-32
     np.log(out, out=out)
     np.negative(out, out=out)
-    out[place] = _of_53_bits(first, rng.integers(2**_MORE_BITS, size=place.size))
-
-
-def _of_53_bits(first: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """Return -log(1 - U) for the midpoint U of the cell of each 53-bit number."""
-    return -np.log1p(-(first * 2.0**_MORE_BITS + more + 0.5) * 2.0**-53)
+    rest = np.maximum(rng.random(place.size), _LEAST)
+    out[place] = -np.log1p((first + rest) * -(2.0**-32))
