@@ -3,9 +3,9 @@ r"""Uniform, exponential and Gumbel noise: the one place in the package that dra
 A draw names its generator, a ``numpy.random.Generator``, a ``torch.Generator`` or a key of ``jax.random``,
 which also fixes the array library and the device. A key draws the same noise every time: split it first.
 
-Everything starts from a 53-bit draw, so that small probabilities come out right:
-$\Pr(E < t)$ holds to about $2^{-53}$ before $E$ is rounded. In NumPy the exponential is its float64 ziggurat,
-from 1,024 numbers on for torch on the CPU too, whose generator seeds it. A float32 uniform lies on a grid of
+Small exponentials come from 53 bits, so that small probabilities come out right: $\Pr(E < t)$ holds to about
+$2^{-53}$ before $E$ is rounded. In NumPy they are those of :mod:`~gumbel_tutorial.streams`, and from 1,024
+numbers on for torch on the CPU too, whose generator seeds the stream. A float32 uniform lies on a grid of
 $2^{-24}$: a Gumbel made of it never passes 16.64, and a category with a share of the probability below
 $10^{-8}$ is drawn hardly ever or much too often. Where there is no float64, on Apple's GPUs and in JAX as it
 starts, the 53 bits are two words, of which float32 keeps the digits on both sides of one half. float16 and

@@ -25,7 +25,7 @@ from gumbel_tutorial.checks import check_logits
 from gumbel_tutorial.noise import gumbel_like
 from gumbel_tutorial.streams import FEW, Logarithms
 
-# So many numbers at once: the noise in float64 and in its dtype, and the sum.
+# So many numbers at once: the noise, and the sum with the logits.
 _IN_CACHE = 2**15
 
 
