@@ -54,8 +54,6 @@ METHODS: dict[str, tuple[str, list[Options]]] = {
 }
 UNBIASED = {label for label, (name, _) in METHODS.items() if ESTIMATORS[name].unbiased}
 UNBIASED |= {"RLOO of paths"}
-# A system of as many equations for every draw is work of another order than f.
-MANY = 100
 # No draw, so that one estimate is as good as many; its law, and so its objective, is another.
 SPARSE = "sparse marginalisation"
 
@@ -71,8 +69,6 @@ def contestants(task: Task) -> dict[str, tuple[Estimator, list[Options]]]:
         label: (task.applied(estimators.get(name).function), settings)
         for label, (name, settings) in METHODS.items()
     }
-    if task.problem.logits.shape[-1] >= MANY:
-        del found["MVE"]
     if task.length is not None:
         options = {"length": task.length, "num_samples": BUDGET}
         found["RLOO of paths"] = (rloo_of_paths, [options])
@@ -195,15 +191,23 @@ def measured(task: Task, backward: int, known: dict[str, Any]) -> dict[str, Any]
             continue
         settled = tuned(task, label, method, settings, backward)
         if settled["draws"]:
-            rates = torch.full((RUNS,), settled["rate"], dtype=torch.float64)
-            path = run(task, method, rates, settled, seed=2)
-            settled |= curve(path, objective(task, label))
-            settled["unbiased"] = label in UNBIASED
-            settled["most"] = most_evaluations(task, method, settled, path)
-            for name, at in (("start", task.problem.logits), ("half", half)):
-                settled[name] = moments(task, method, settled, at)
+            settled |= figures(task, label, method, settled, half)
         found[label] = settled
         print(f"{label}: {settled.get('final', ['too dear'])[0]}", flush=True)
+    return found
+
+
+def figures(
+    task: Task, label: str, method: Estimator, settled: Options, half: torch.Tensor
+) -> Options:
+    """Return the curve of a method that is settled, and the moments of its estimates."""
+    rates = torch.full((RUNS,), settled["rate"], dtype=torch.float64)
+    path = run(task, method, rates, settled, seed=2)
+    found = curve(path, objective(task, label))
+    found["unbiased"] = label in UNBIASED
+    found["most"] = most_evaluations(task, method, settled, path)
+    for name, at in (("start", task.problem.logits), ("half", half)):
+        found[name] = moments(task, method, settled | found, at)
     return found
 
 
