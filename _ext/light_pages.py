@@ -1,7 +1,8 @@
 """Let a page be read before its scripts have come: no script in the way, the faces of its text ahead.
 
 The theme puts a dozen scripts where they hold up painting. Here they run once the page is parsed, in the
-order in which they stand, and what is written into the page itself runs after them.
+order in which they stand, and what is written into the page itself runs after them. Nor do the ten thousand
+letters of formulas below hold up the first screen: they are laid out when the page has come.
 """
 
 import re
@@ -29,6 +30,16 @@ SECOND_VIEWPORT = re.compile(
 # The text and its bold, and the letters of formulas.
 FACES = ("KaTeX_Main-Regular", "KaTeX_Math-Italic", "KaTeX_Main-Bold")
 MARK = "<!-- faces -->"
+# While the root has this class, book.css has the browser leave out what nobody sees. Not on the way to a
+# place on the page, or back to where the reader was: there all that is above needs its height.
+COMING = """
+  <script>
+    if (!location.hash && performance.getEntriesByType("navigation")[0]?.type === "navigate") {
+      document.documentElement.classList.add("is-coming");
+      const come = () => document.documentElement.classList.remove("is-coming");
+      addEventListener("load", () => requestAnimationFrame(() => setTimeout(come)));
+    }
+  </script>"""
 
 
 def after_the_scripts(match: re.Match[str]) -> str:
@@ -50,7 +61,7 @@ def preloads(html: str) -> str:
         link.href = `{root[1] if root else ""}_static/katex/fonts/${{face}}.woff2`;
         document.head.append(link);
       }}
-  </script>
+  </script>{COMING}
 """
 
 

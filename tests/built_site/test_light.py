@@ -19,6 +19,34 @@ def test_no_script_holds_up_the_text(page):
     assert [code for code in inline if code.startswith("DOCUMENTATION")] == []
 
 
+# What the last section is when the page has been read and has not come.
+LAST = """() => {
+    const last = [...document.querySelectorAll('.bd-article section > section')].at(-1);
+    return getComputedStyle(last).contentVisibility;
+}"""
+
+
+def test_what_is_far_below_is_laid_out_when_the_page_has_come(browser, served):
+    tab = browser.new_page()
+    tab.add_init_script(
+        f"addEventListener('DOMContentLoaded', () => {{ window.before = ({LAST})(); }})"
+    )
+    address = f"{served}/chapters/03_gumbel_max.html"
+    tab.goto(address)
+    assert tab.evaluate("before") == "auto"
+    tab.wait_for_function("!document.documentElement.matches('.is-coming')")
+    assert tab.evaluate(LAST) == "visible"
+    # On the way back, or to a place on the page, what is above it has its height from the first.
+    tab.reload()
+    assert tab.evaluate("before") == "visible"
+    tab.goto("about:blank")
+    tab.goto(f"{address}#sources")
+    assert tab.evaluate("before") == "visible"
+    top = tab.locator("#sources").evaluate("one => one.getBoundingClientRect().top")
+    assert -1 <= top <= 900
+    tab.close()
+
+
 def test_what_the_scripts_leave_for_each_other_is_there(browser, served):
     tab = browser.new_page()
     tab.goto(f"{served}/chapters/03_gumbel_max.html")

@@ -74,6 +74,7 @@ class Visits:
         )
         self.tab.goto(f"{address}/{page}")
         self.tab.evaluate("document.fonts.ready.then(() => true)")
+        self.tab.wait_for_function("!document.documentElement.matches('.is-coming')")
         return self.tab, self.complaints, self.requests
 
 
