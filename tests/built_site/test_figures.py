@@ -42,18 +42,34 @@ def test_a_figure_takes_the_place_of_its_picture(placed):
     assert not caption.locator(".still-caption").is_visible()
 
 
+# What is wider than the figure, and what is lower than a finger.
+UNFIT = """element => {
+    const room = element.getBoundingClientRect().width;
+    const found = (selector, isBad) => [...element.querySelectorAll(selector)]
+        .filter(one => one.checkVisibility() && isBad(one.getBoundingClientRect()))
+        .map(one => one.outerHTML.slice(0, 100));
+    return [
+        ...found('canvas, input, button, select, fieldset, table', ({width}) => width > room),
+        ...found('button, select, label:has(input), input[type=range]', ({height}) => height < 24),
+    ];
+}"""
+
+
 def test_it_fits_its_column_and_a_finger(placed):
     page = placed.page
     for width in (320, 1366):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-        room = placed.bounding_box()["width"]
-        wide = placed.locator("canvas, input, button, select, fieldset, table")
-        for control in wide.filter(visible=True).all():
-            assert control.bounding_box()["width"] <= room
-        fingers = "button, select, label:has(input), input[type=range]"
-        for control in placed.locator(fingers).filter(visible=True).all():
-            assert control.bounding_box()["height"] >= 24
+        assert placed.evaluate(UNFIT) == []
+
+
+def test_what_does_not_fit_is_seen(opened):
+    figure = opened("triangle")
+    assert figure.evaluate(UNFIT) == []
+    style = "display: block; height: 9px; width: 2000px"
+    button = f'<button style="{style}"></button>'
+    figure.evaluate("(one, html) => one.insertAdjacentHTML('beforeend', html)", button)
+    assert len(figure.evaluate(UNFIT)) == 2
 
 
 def test_in_print_the_picture_stays(placed):

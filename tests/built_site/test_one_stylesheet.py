@@ -81,17 +81,38 @@ def sheets():
     return json.loads((SITE / ".stylesheets.json").read_text("utf-8"))
 
 
+def picture(tab):
+    """Return a picture of the whole page."""
+    return tab.screenshot(full_page=True, animations="disabled")
+
+
 def steady(tab):
     """Return a picture of the whole page when it is drawn to its end: two in a row are equal."""
-    former, latter = b"", tab.screenshot(full_page=True, animations="disabled")
+    former, latter = b"", picture(tab)
     while former != latter:
-        former, latter = latter, tab.screenshot(full_page=True, animations="disabled")
-    return imread(BytesIO(latter))
+        former, latter = latter, picture(tab)
+    return latter
 
 
 def apart(one, other):
     """Return how far the colours of two pictures are apart at most."""
+    if one == other:
+        return 0
+    one, other = (imread(BytesIO(each)) for each in (one, other))
     return np.abs(one - other).max() if one.shape == other.shape else np.inf
+
+
+def taken_apart(tab, sheets):
+    """Return how far a page is from itself with all sheets, drawn to its end if it seems to be."""
+    one = picture(tab)
+    tab.evaluate(TAKE_APART, sheets)
+    other = picture(tab)
+    if apart(one, other) > ROUNDING:
+        other = steady(tab)
+        tab.evaluate("putTogether()")
+        return apart(steady(tab), other)
+    tab.evaluate("putTogether()")
+    return apart(one, other)
 
 
 def note(tab, name):
@@ -113,10 +134,7 @@ def test_no_pixel_tells_the_one_stylesheet_from_all(visit, sheets, page, theme, 
     tab, _, _ = visit(page, theme, width)
     bent_pictures(tab)
     assert changed(tab, "screen", sheets) == []
-    one = steady(tab)
-    tab.evaluate(TAKE_APART, sheets)
-    assert apart(one, steady(tab)) <= ROUNDING
-    tab.evaluate("putTogether()")
+    assert taken_apart(tab, sheets) <= ROUNDING
     tab.emulate_media(media="print")
     assert changed(tab, "paper", sheets) == []
 
