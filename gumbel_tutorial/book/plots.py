@@ -39,6 +39,8 @@ METHODS = {
     "REBAR": ("#b3405f", (0, (6, 1, 1, 1))),
     "double control variates": ("#7a8b2e", (0, (4, 2))),
     "RLOO of paths": ("#c98bbd", (0, (2, 1))),
+    "MVE": ("#0f8f9f", (0, (10, 1, 2, 1))),
+    "ZGR": ("#5b54c4", (0, (5, 1))),
     # Chapter 1: the score function's estimate is REINFORCE.
     "score": (INK, (0, (1, 1))),
     "with baseline": (COLOURS[3], LINE_STYLES[3]),

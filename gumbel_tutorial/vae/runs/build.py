@@ -118,13 +118,7 @@ def make_trainer(
     model = make_model(config, images.pixels.shape[1])
     model.start_at(images.pixels)
     model.to(device)
-    with first_weights(config.seed):
-        estimators = EstimatorLayers(
-            config.estimator,
-            model.layers,
-            anneal_price=config.anneal_price,
-            **config.options,
-        )
+    estimators = _make_estimators(config, model)
     if config.compile:
         for network in model.networks:
             # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
@@ -147,6 +141,16 @@ def make_trainer(
         processes=processes,
         labelled=_labelled(config, images),
     )
+
+
+def _make_estimators(config: Config, model: LatentModel) -> EstimatorLayers:
+    with first_weights(config.seed):
+        return EstimatorLayers(
+            config.estimator,
+            model.layers,
+            anneal_price=config.anneal_price,
+            **config.options,
+        )
 
 
 def _labelled(config: Config, images: Images) -> Images | None:

@@ -26,7 +26,9 @@ from gumbel_tutorial.vae.table.view import (
     collect,
     compare,
     compare_classes,
+    compare_grey,
     compare_published,
+    complete,
     current_runs,
     decodings,
     grey_loss,
@@ -38,6 +40,7 @@ from gumbel_tutorial.vae.table.view import (
     percent_by_labels,
     percent_right,
     rate_gains,
+    step_milliseconds,
     told_apart,
 )
 
@@ -58,7 +61,9 @@ __all__ = [
     "collect",
     "compare",
     "compare_classes",
+    "compare_grey",
     "compare_published",
+    "complete",
     "current_runs",
     "decodings",
     "grey_loss",
@@ -73,6 +78,7 @@ __all__ = [
     "percent_right",
     "rate_gains",
     "read",
+    "step_milliseconds",
     "told_apart",
     "write",
 ]

@@ -11,6 +11,7 @@ from gumbel_tutorial.vae.table.tasks import (
     COLUMNS,
     PUBLISHED,
     PUBLISHED_CLASSES,
+    PUBLISHED_GREY,
     ROWS,
     Choice,
     Job,
@@ -119,6 +120,11 @@ def grey_loss(run: Run) -> float:
     return run["test"]["grey_loss"]
 
 
+def step_milliseconds(run: Run) -> float:
+    """Return the processor's time for a step of training of a run on grey pixels."""
+    return 1000 * run["step_seconds"]
+
+
 def passes(column: str) -> int:
     """Return how often the runs of a task see each of MNIST's training images."""
     task = COLUMNS[column]
@@ -190,9 +196,43 @@ def _cells(
     made = {row: f"{mean:.1f}" for row, mean in averages(found).items()}
     for row, number in published.items():
         made[row] += f" ({number})"
+    return made | _told_apart_from(found)
+
+
+def _told_apart_from(found: Mapping[str, list[float]]) -> dict[str, str]:
     # Rounded up: what is said to be told apart is.
     apart = math.ceil(10 * honest_difference([*found.values()])) / 10
-    return made | {"told apart from": f"{apart:.1f}"}
+    return {"told apart from": f"{apart:.1f}"}
+
+
+def complete(found: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """Return what :func:`collect` found of the first seeds alone, as many as every row in it has."""
+    least = min(map(len, found.values()))
+    return {row: numbers[:least] for row, numbers in found.items()}
+
+
+def compare_grey(runs: Iterable[Run]) -> tuple[list[list[str]], list[str]]:
+    """Return the lines of a table of the tasks on grey pixels, and its header.
+
+    For each task the means over :func:`complete` seeds of the loss on test images with the half width of
+    Student's interval, where runs of the row are recorded, the published number in brackets, and the
+    milliseconds of a step; in a last line the honest differences from which on two rows are told apart.
+
+    Args:
+        runs: as :func:`~gumbel_tutorial.vae.table.store.read` returns them.
+    """
+    runs, header, cells = list(runs), ["estimator"], []
+    for column, published in PUBLISHED_GREY.items():
+        found = complete(collect(runs, column, grey_loss))
+        made = {row: f"({number})" for row, number in published.items()}
+        for row, numbers in found.items():
+            made[row] = f"{interval(numbers)} {made[row]}"
+        costs = averages(collect(runs, column, step_milliseconds))
+        header += [column.removeprefix("Grey VAE ").strip("()"), "ms"]
+        cells += [made | _told_apart_from(found)]
+        cells += [{row: f"{cost:.0f}" for row, cost in costs.items()}]
+    rows = [*COLUMNS[column].rows, "told apart from"]
+    return [[row, *(made.get(row, "") for made in cells)] for row in rows], header
 
 
 def percent_right(run: Run) -> float:

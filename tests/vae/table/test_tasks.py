@@ -1,8 +1,11 @@
 """What the tasks on grey pixels are: the published networks and schedules, and a rate that was chosen."""
 
+from statistics import fmean
+
 import pytest
 import torch
 
+from gumbel_tutorial.book.records import RECORDED
 from gumbel_tutorial.vae import table
 from gumbel_tutorial.vae.runs.build import make_model, make_temperature
 
@@ -54,3 +57,17 @@ def test_the_temperatures_go_where_the_published_ones_do():
     assert ends("MVE") == (1, pytest.approx(1e-6, rel=1e-12))
     assert config_of(column, "MVE").anneal_price
     assert config_of(column, "ReinMax (1.2)").options == {"temperature": 1.2}
+
+
+def test_the_learning_rate_is_the_one_that_did_best_in_the_mean_over_rows():
+    runs = table.current_runs(table.read(RECORDED / "vae_table"), CHOOSES)
+    task = table.COLUMNS[CHOOSES]
+    means = {
+        rate: fmean(r["validation"] for r in runs if r["learning_rate"] == rate)
+        for rate in task.rates
+    }
+    assert len(runs) == len(task.rates) * len(task.rows)
+    best = min(means, key=means.get)
+    # Inside of what was tried.
+    assert min(means) < best < max(means)
+    assert {table.COLUMNS[name].rates for name in GREY} == {task.rates, (best,)}
