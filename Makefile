@@ -89,7 +89,7 @@ notebooks: $(STAMP)
 # Strict: any warning, unknown reference included, fails; then every page is opened in a real browser.
 site: chromium $(STAMP) $(NODE)
 	@$(BIN)/jupyter-book build . --all --quiet -W -n --keep-going >/dev/null
-	@$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadgroup tests/built_site
+	@$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadscope tests/built_site
 
 # Not in `make test`, which runs a sample: every formula in its nearest wrong forms, each to be seen by a check.
 mutants: $(STAMP)

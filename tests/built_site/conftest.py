@@ -7,6 +7,24 @@ from threading import Thread
 import pytest
 from helpers.figures import PLACES, alone, settle
 from helpers.site import CHROMIUM, FLAGS, SITE, QuietHandler, Visits
+from xdist.scheduler import LoadScopeScheduling
+
+# Their tests share what takes long to make: a page with a figure, or the book on paper.
+SHARED = ("test_placed_figures.py", "test_pdf.py")
+
+
+class Together(LoadScopeScheduling):
+    """Give one worker all tests that share something, and any other test to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        return file + test.partition("[")[2] if file.endswith(SHARED) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Schedule these tests; the groups of pytest-xdist 3.8 are not seen by pytest 9.2."""
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,7 @@ import pypdf
 import pytest
 from helpers.site import ROOT
 
-# One worker has them all, so that the book is printed once.
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pdf")]
+pytestmark = pytest.mark.browser
 
 # A few pages stand for the book: long formulas, wide tables, pictures, code.
 PART = [
