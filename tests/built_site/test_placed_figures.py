@@ -1,4 +1,4 @@
-"""The moving figures on their pages, in the place of a picture; a page is opened once for all tests of a figure."""
+"""The moving figures on their pages, in the place of a picture; all tests of a figure share one visit."""
 
 import re
 
