@@ -1,9 +1,15 @@
 """Curves of the record of class draws, and where two of them cross."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from gumbel_tutorial.book import class_draws
+from gumbel_tutorial.book import class_draws, records
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return records.read("class_draws")["results"]
 
 
 def test_costs_are_by_estimator_and_missing_ones_are_no_numbers():
@@ -42,3 +48,51 @@ def test_powers_cross_where_they_are_equal(power):
 def test_curves_that_do_not_cross_once_are_refused(above):
     with pytest.raises(ValueError, match="above must come to lie above once, got"):
         class_draws.crossing([1, 2, 3], above, [2.0, 2.0, 2.0])
+
+
+def test_the_recorded_steps_decode_as_often_as_their_estimators_say(recorded):
+    counts = class_draws.counts(recorded["costs"])
+    assert counts.tolist() == [10, 30, 100, 300, 1000]
+    found = class_draws.costs(recorded["costs"], "decoded")
+    for name, expected in {"MVE": 1, "Gumbel-Softmax": 1, "RLOO": 2}.items():
+        assert (found[name] == expected).all()
+    assert found["sum"].tolist() == counts.tolist()
+    for size in (1, 4, 16):
+        own = found[f"sparse, {size} classes"]
+        assert (own[counts > size] == size).all()
+        assert np.isnan(own[counts <= size]).all()
+
+
+def test_the_recorded_curves_cross_once(recorded):
+    found = class_draws.crossings(recorded)
+    assert list(found) == ["MVE", "100", "1500"]
+    assert 300 < found["MVE"] < 1000
+    assert 10 < found["100"] < found["1500"] < 1000
+
+
+def test_an_unbiased_estimator_has_no_bias_in_the_record(recorded):
+    for by_stage in recorded["worth"].values():
+        for stage in by_stage.values():
+            own = stage["estimators"]["RLOO"]
+            # The squared length of a mean of as many draws, which its variance alone makes.
+            draws = 10 * len(own["variances"])
+            assert abs(own["square of bias"]) < np.mean(own["variances"]) / draws
+
+
+def test_the_figure_has_a_line_for_each_estimator_and_each_stage(recorded):
+    fig, axes = plt.subplots(1, 2)
+    class_draws.draw(axes, recorded)
+    labels = [ax.get_legend_handles_labels()[1] for ax in axes]
+    assert labels == [[*class_draws.SHOWN], ["100 steps", "1500 steps"]]
+    plt.close(fig)
+
+
+def test_late_in_the_training_a_draw_is_far_noisier_than_the_sum(recorded):
+    for by_stage in recorded["worth"].values():
+        early, late = (
+            np.divide(
+                *(stage["estimators"][name]["variances"] for name in ("RLOO", "sum"))
+            )
+            for stage in by_stage.values()
+        )
+        assert early.mean() < 2.5 < 4 < late.mean()

@@ -287,6 +287,17 @@ def at_once(comparisons: int) -> float:
     return 1 - 0.05 / comparisons
 
 
+def lost_classes(runs: Iterable[Run], column: str) -> dict[str, list[float]]:
+    """Return how many more of a hundred images the first estimator has right than each other, by seed.
+
+    The last row, ``"labels alone"``, is of a classifier that saw no other image.
+    """
+    runs, first = list(runs), COLUMNS[column].rows[0]
+    by_labels = collect(runs, column, percent_by_labels)[first]
+    right = collect(runs, column, percent_right)
+    return behind({**right, "labels alone": by_labels}, first)
+
+
 def told_apart(lost: Mapping[str, list[float]]) -> set[str]:
     """Return the rows of :func:`behind` whose interval, of those that hold at once, leaves out zero."""
     confidence = at_once(len(lost))
@@ -310,7 +321,7 @@ def compare_classes(
     right = collect(runs, column, percent_right)
     cost = averages(collect(runs, column, decodings))
     right["labels alone"] = collect(runs, column, percent_by_labels)[rows[0]]
-    lost = behind(right, rows[0])
+    lost = lost_classes(runs, column)
     confidence = at_once(len(lost))
     lines = []
     for row in (*rows, "labels alone"):

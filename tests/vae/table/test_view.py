@@ -122,6 +122,26 @@ def test_the_share_of_right_classes_is_that_of_the_record(runs):
     }
 
 
+def test_the_task_of_ten_seeds_has_them_all_at_one_weight(runs):
+    task = table.COLUMNS["100 labels"]
+    seeds = table.collect(runs, "100 labels", lambda run: run["seed"])
+    assert seeds == {row: [*range(2, 12)] for row in task.rows}
+    assert {table.best_choice(runs, "100 labels", row) for row in task.rows} == {
+        (3e-3, 10.0)
+    }
+    cost = table.averages(table.collect(runs, "100 labels", table.decodings))
+    assert {cost[row] for row in ("MVE", "Gumbel-Softmax")} == {1.0}
+    assert (cost["RLOO"], cost["Marginalization"]) == (2.0, 10.0)
+    assert 1 < cost["Sparse marginalization"] < 2
+    lines, header = table.compare_classes(runs, "100 labels")
+    assert [line[0] for line in lines] == [*task.rows, "labels alone"]
+    assert {len(line) for line in lines} == {len(header)}
+    by_row = {line[0]: line for line in lines}
+    assert by_row["RLOO"][1:3] == ["10", "2.00"]
+    assert by_row["labels alone"][1:3] == ["", ""]
+    assert by_row["Marginalization"][4] == ""
+
+
 def test_a_run_of_another_configuration_does_not_count(runs):
     other = [{**run, "config": {**run["config"], "steps": 7}} for run in runs]
     assert count(other) == 0
