@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from gumbel_tutorial.book import class_draws, records
+from gumbel_tutorial.book import records, worth
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,10 @@ def test_costs_are_by_estimator_and_missing_ones_are_no_numbers():
             "MVE": {"milliseconds": 2.0, "decoded": 1.0},
         },
     }
-    found = class_draws.costs(measured)
+    found = worth.costs(measured)
     assert found["sum"].tolist() == [4.0, 9.0]
     np.testing.assert_array_equal(found["MVE"], [np.nan, 2.0])
-    assert class_draws.costs(measured, "decoded")["sum"].tolist() == [10.0, 30.0]
+    assert worth.costs(measured, "decoded")["sum"].tolist() == [10.0, 30.0]
 
 
 def test_work_is_variance_times_time():
@@ -31,7 +31,7 @@ def test_work_is_variance_times_time():
         {"estimators": {"RLOO": {"milliseconds": time, "variances": [1.0, 2.0]}}}
         for time in (3.0, 5.0)
     )
-    found = class_draws.work({"10": {"7": one}, "30": {"7": other}}, "7", "RLOO")
+    found = worth.work({"10": {"7": one}, "30": {"7": other}}, "7", "RLOO")
     assert found.tolist() == [[3.0, 6.0], [5.0, 10.0]]
 
 
@@ -39,7 +39,7 @@ def test_work_is_variance_times_time():
 def test_powers_cross_where_they_are_equal(power):
     counts = np.array([10.0, 30.0, 100.0, 300.0])
     above, below = counts**power, np.full(4, 77.0**power)
-    assert class_draws.crossing(counts, above, below) == pytest.approx(77, rel=1e-12)
+    assert worth.crossing(counts, above, below) == pytest.approx(77, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_powers_cross_where_they_are_equal(power):
 )
 def test_curves_that_do_not_cross_once_are_refused(above):
     with pytest.raises(ValueError, match="above must come to lie above once, got"):
-        class_draws.crossing([1, 2, 3], above, [2.0, 2.0, 2.0])
+        worth.crossing([1, 2, 3], above, [2.0, 2.0, 2.0])
 
 
 def test_the_recorded_steps_decode_as_often_as_their_estimators_say(recorded):
-    counts = class_draws.counts(recorded["costs"])
+    counts = worth.counts(recorded["costs"])
     assert counts.tolist() == [10, 30, 100, 300, 1000]
-    found = class_draws.costs(recorded["costs"], "decoded")
+    found = worth.costs(recorded["costs"], "decoded")
     for name, expected in {"MVE": 1, "Gumbel-Softmax": 1, "RLOO": 2}.items():
         assert (found[name] == expected).all()
     assert found["sum"].tolist() == counts.tolist()
@@ -64,7 +64,7 @@ def test_the_recorded_steps_decode_as_often_as_their_estimators_say(recorded):
 
 
 def test_the_recorded_curves_cross_once(recorded):
-    found = class_draws.crossings(recorded)
+    found = worth.crossings(recorded)
     assert list(found) == ["MVE", "100", "1500"]
     assert 300 < found["MVE"] < 1000
     assert 10 < found["100"] < found["1500"] < 1000
@@ -81,9 +81,12 @@ def test_an_unbiased_estimator_has_no_bias_in_the_record(recorded):
 
 def test_the_figure_has_a_line_for_each_estimator_and_each_stage(recorded):
     fig, axes = plt.subplots(1, 2)
-    class_draws.draw(axes, recorded)
+    worth.draw(axes, recorded)
     labels = [ax.get_legend_handles_labels()[1] for ax in axes]
-    assert labels == [[*class_draws.SHOWN], ["100 steps", "1500 steps"]]
+    assert labels == [[*worth.SHOWN], ["100 steps", "1500 steps"]]
+    rings = [line for ax in axes for line in ax.lines if line.get_marker() == "o"]
+    marked = np.concatenate([line.get_xdata() for line in rings])
+    assert marked.tolist() == [*worth.crossings(recorded).values()]
     plt.close(fig)
 
 

@@ -118,7 +118,10 @@ def crossings(results: Mapping[str, Record]) -> dict[str, float]:
 
 
 def draw(axes: "Sequence[Axes]", results: Mapping[str, Record]) -> None:
-    """Draw what steps cost against the number of classes, and beside it the work of RLOO over the sum's."""
+    """Draw what steps cost against the number of classes, and beside it the work of RLOO over the sum's.
+
+    Circles are where :func:`crossings` says.
+    """
     times = costs(results["costs"])
     left, right = axes
     shown = {name: times[name] for name in SHOWN}
@@ -133,6 +136,13 @@ def draw(axes: "Sequence[Axes]", results: Mapping[str, Record]) -> None:
             classes, ratio.mean(1), widths, fmt="none", ecolor="0.4", capsize=3
         )
     right.axhline(1, color="0.6", linewidth=0.8)
+    solved, *meet = crossings(results).values()
+    of_sum = np.log(counts(results["costs"])), np.log(times["sum"])
+    height = np.exp(np.interp(np.log(solved), *of_sum))
+    for ax, x, y in ((left, [solved], [height]), (right, meet, np.ones(len(meet)))):
+        ax.plot(x, y, "o", color="0.3", fillstyle="none", markersize=9)
     for ax, label in ((left, "milliseconds"), (right, "work, RLOO / sum")):
         ax.set(xlabel="classes $K$", ylabel=label, xscale="log", yscale="log")
         ax.legend(fontsize="small")
+    # Room for the names above the curves.
+    left.set_ylim(top=20 * times["sum"].max())
