@@ -133,6 +133,11 @@ def test_the_task_of_ten_seeds_has_them_all_at_one_weight(runs):
     assert {cost[row] for row in ("MVE", "Gumbel-Softmax")} == {1.0}
     assert (cost["RLOO"], cost["Marginalization"]) == (2.0, 10.0)
     assert 1 < cost["Sparse marginalization"] < 2
+    right = table.averages(table.collect(runs, "100 labels", table.percent_right))
+    assert sorted(right, key=right.get)[-2:] == [
+        "Sparse marginalization",
+        "Marginalization",
+    ]
     lines, header = table.compare_classes(runs, "100 labels")
     assert [line[0] for line in lines] == [*task.rows, "labels alone"]
     assert {len(line) for line in lines} == {len(header)}
