@@ -139,7 +139,7 @@ PLANTED = """() => {
     add(`<img alt="bent" width="400" height="20" style="height: 20px" src="${picture}">`);
     add(`<img alt="framed" style="padding: 1px" src="${picture}">`);
     add('<div class="math" style="width: 40px"><span class="katex-display">'
-        + '<b style="display: block; width: 80px">wide</b></span></div>');
+        + '<b style="display: block; width: 800px">wide</b></span></div>');
     add('<p><span class="katex"><span class="katex-html" aria-hidden="true"><i style="color: #777">x</i>'
         + '</span></span></p>');
     add('<p style="width: 40px"><span class="math">'

@@ -75,9 +75,9 @@ MISPLACED = """() => [...document.querySelectorAll('div.math .eqno')].filter(num
 CUT = """selector => [...document.querySelectorAll(selector)]
     .filter(one => one.scrollWidth > one.clientWidth + 1)
     .map(one => [one.scrollWidth - one.clientWidth, one.textContent.trim().slice(0, 60)])"""
-FORMULAS = "div.math .katex-display"
+FORMULAS = "div.math .katex-display, div.math .katex-html"
 TABLES = ".pst-scrollable-table-container, .text_html"
-CODE = ".cell_input pre"
+CODE = ".bd-article pre"
 # A table whose rows are blocks where it is narrow.
 WIDE = ".pst-scrollable-table-container:has(.wide-table)"
 BENT = """async () => {
