@@ -25,7 +25,7 @@ WIDTH = 665
 CONTROLS = ".headerlink, .viewcode-link, .katex-mathml, button, script, dialog, #jb-print-docs-body"
 FOOTER = """<div style="font: 8pt serif; width: 100%; text-align: center">
 <span class="pageNumber"></span></div>"""
-# What is wider than the sheet becomes smaller; what would be cut in spite of it is returned.
+# What is wider than the sheet becomes smaller; what is cut in spite of it, or bent, is returned.
 FIT = """() => {
     const parts = document.querySelectorAll(
         'div.math .katex-display, .pst-scrollable-table-container, .cell_output .text_html');
@@ -33,9 +33,12 @@ FIT = """() => {
         const share = part.clientWidth / part.scrollWidth;
         if (share < 1) part.firstElementChild.style.zoom = 0.99 * share;
     }
-    return [...parts, ...document.querySelectorAll('pre, p, figure, dl')]
-        .filter(part => part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0)
-        .map(part => part.outerHTML.slice(0, 200));
+    const cut = [...parts, ...document.querySelectorAll('pre, p, figure, dl, .katex-html')]
+        .filter(part => part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0);
+    const shape = (width, height) => Math.log(width / height);
+    const bent = [...document.querySelectorAll('img')].filter(one => one.offsetHeight > 0 && Math.abs(
+        shape(one.offsetWidth, one.offsetHeight) - shape(one.naturalWidth, one.naturalHeight)) > 0.02);
+    return [...cut, ...bent].map(part => part.outerHTML.slice(0, 200));
 }"""
 HEADINGS = """() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')]
     .map(heading => heading.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)"""
@@ -122,7 +125,7 @@ def assemble(book: list[str]) -> str:
 
 
 def print_book(browser, target: Path, book: list[str]) -> list[str]:
-    """Write pages of the book and return what is cut at the edge of a sheet."""
+    """Write pages of the book and return what is cut at the edge of a sheet, or bent."""
     target.parent.mkdir(parents=True, exist_ok=True)
     whole = target.with_suffix(".html")
     whole.write_text(assemble(book), "utf-8")
@@ -175,7 +178,7 @@ def main() -> None:
         cut = print_book(browser, TARGET, pages())
         browser.close()
     if cut:
-        sys.exit("These are cut at the edge of a sheet:\n" + "\n".join(cut))
+        sys.exit("These are cut at the edge of a sheet, or bent:\n" + "\n".join(cut))
     print(f"The book is in {TARGET.relative_to(ROOT)}")
 
 

@@ -42,20 +42,20 @@ def test_every_page_of_the_contents_is_printed():
     assert pdf.pages() == [page for page in listed if page != "genindex"]
 
 
-def test_nothing_is_cut_at_the_edge_of_a_sheet(printed):
+def test_nothing_is_cut_at_the_edge_of_a_sheet_or_bent(printed):
     cut, _ = printed
     assert cut == []
 
 
-def test_what_is_too_wide_is_seen(browser, tmp_path, monkeypatch):
+def test_what_is_too_wide_or_bent_is_seen(browser, tmp_path, monkeypatch):
+    picture = (ROOT / "assets" / "triangle.png").as_uri()
     wide = (
-        '<html><body><pre style="white-space: pre">'
-        + 200 * "x"
-        + "</pre></body></html>"
+        f'<html><body><img src="{picture}" width="400" height="20">'
+        '<pre style="white-space: pre">' + 200 * "x" + "</pre></body></html>"
     )
     monkeypatch.setattr(pdf, "assemble", lambda _: wide)
     monkeypatch.setattr(pdf, "name_headings", lambda *_: None)
-    assert len(pdf.print_book(browser, tmp_path / "wide.pdf", [])) == 1
+    assert len(pdf.print_book(browser, tmp_path / "wide.pdf", [])) == 2
 
 
 def test_the_outline_has_each_heading_once(printed):
