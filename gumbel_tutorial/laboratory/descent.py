@@ -51,7 +51,7 @@ def descend(
         Shape ``(num_steps + 1, ..., *logits.shape)``, the start first.
 
     Raises:
-        ValueError: a rate that is not positive; as :func:`gradients`.
+        ValueError: a rate that is not positive; as :func:`~gumbel_tutorial.laboratory.measurement.gradients`.
 
     Examples:
         >>> rates = torch.tensor([0.5, 1.0])
