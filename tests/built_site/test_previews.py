@@ -63,8 +63,7 @@ def test_a_preview_brings_its_picture_and_no_second_id(chapter):
     assert inside["y"] >= 0
     assert inside["y"] + inside["height"] <= 900
     assert box(chapter).locator("[id]").count() == 0
-    assert serious_findings(chapter, "#preview") == {}
-    assert serious_findings(chapter, "#from-argmax-to-softmax > p") == {}
+    assert serious_findings(chapter, "#preview, #from-argmax-to-softmax > p") == {}
 
 
 def test_a_key_shows_it_too_and_escape_takes_it_away(chapter):
