@@ -8,6 +8,11 @@ from helpers.site import PAGES, SITE
 
 pytestmark = pytest.mark.browser
 
+NUMBERS_ON_THE_LEFT = """() => [...document.querySelectorAll('div.math .eqno')]
+    .filter(number => number.getBoundingClientRect().left <
+        number.parentElement.querySelector('.katex-base').getBoundingClientRect().right)
+    .map(number => number.textContent)"""
+
 
 @pytest.mark.parametrize("page", PAGES)
 def test_headings_come_in_order(page):
@@ -42,9 +47,10 @@ def test_an_exercise_says_in_its_title_how_hard_it_is_and_a_solution_follows():
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_links_have_one_colour(visit, theme):
+def test_links_have_one_colour_and_formulas_their_numbers_on_the_right(visit, theme):
     for page in ("chapters/notation.html", "chapters/03_gumbel_max.html"):
         tab, _, _ = visit(page, theme)
+        assert tab.evaluate(NUMBERS_ON_THE_LEFT) == []
         colours = tab.evaluate(
             """[...document.querySelectorAll('.bd-article a[href]:not(.headerlink, .btn, .term)')]
                 .map(link => getComputedStyle(link).color)"""
