@@ -120,9 +120,7 @@ def make_trainer(
     model.to(device)
     estimators = _make_estimators(config, model)
     if config.compile:
-        for network in model.networks:
-            # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
-            network.forward = torch.compile(network.forward)
+        _compile(model)
     recipe = Recipe(
         temperature=make_temperature(config),
         learning_rate=_learning_rate(config),
@@ -141,6 +139,12 @@ def make_trainer(
         processes=processes,
         labelled=_labelled(config, images),
     )
+
+
+def _compile(model: LatentModel) -> None:
+    for network in model.networks:
+        # Not network.compile(), which compiles nothing of a Sequential of torch's own layers.
+        network.forward = torch.compile(network.forward)
 
 
 def _make_estimators(config: Config, model: LatentModel) -> EstimatorLayers:
