@@ -133,6 +133,37 @@ def honest_difference(blocks: ArrayLike, *, confidence: float = 0.95) -> float:
     return float(quantile * deviation / np.sqrt(columns))
 
 
+def holm(p_values: ArrayLike) -> np.ndarray:
+    r"""Return p-values corrected for being many, of which the least may be picked.
+
+    The i-th smallest of m becomes the largest of $\min(1, (m-j+1)\,p_{(j)})$ over $j\le i$. Where all that is
+    at most a level is called told, any false one is among them with at most that probability, whatever the
+    dependence of the tests.
+    Source: Holm (1979).
+
+    Args:
+        p_values: in [0, 1], shape ``(m,)``.
+
+    Raises:
+        ValueError: another shape, a value outside [0, 1].
+
+    Examples:
+        >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+        [0.03, 0.06, 0.06]
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    if p_values.ndim != 1:
+        raise ValueError(f"p_values must be a vector, got shape {p_values.shape}")
+    if not ((p_values >= 0) & (p_values <= 1)).all():
+        raise ValueError(f"p_values must lie in [0, 1], got {p_values}")
+    ascending = p_values.argsort()
+    remaining = np.arange(len(p_values), 0, -1)
+    corrected = np.empty_like(p_values)
+    grown = np.maximum.accumulate(remaining * p_values[ascending])
+    corrected[ascending] = grown.clip(max=1)
+    return corrected
+
+
 def frequencies(index: ArrayLike, num_categories: int) -> np.ndarray:
     """Return the share of each category among drawn indices of any shape.
 
