@@ -2,11 +2,11 @@
 
 Run it alone, `cd benchmarks && python learning_curves.py`: it counts for many minutes, and times nothing.
 Every estimator gets the setting and the rate of its grid that end lowest in the mean over trials of their
-own; what is recorded are other runs. A slope of f is priced at one evaluation, and once more at two. Beside
-the curves stand the moments of single estimates, at the start and half-way down the exact descent.
+own: a few trials of all, then more and fresh ones of those that ended lowest. What is recorded are other runs
+again. A slope of f is priced at one evaluation, and once more at two. Beside the curves stand the moments of
+single estimates, at the start and half-way down the exact descent.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,14 +28,16 @@ from gumbel_tutorial.laboratory import (
     rloo_of_paths,
 )
 
-BUDGET, STEPS, EVERY, RUNS, TRIALS, DRAWS = 32, 100, 5, 24, 4, 4_000
-RATES = torch.logspace(-1, 4, 11, dtype=torch.float64)
+BUDGET, STEPS, EVERY, RUNS, DRAWS = 32, 100, 5, 24, 4_000
+TRIALS, KEPT, MORE_TRIALS = 4, 3, 24
+RATES = torch.logspace(-0.5, 3.5, 9, dtype=torch.float64)
 BACKWARD = (1, 2)
 
 Options = dict[str, Any]
 WARM: list[Options] = [{"temperature": tau} for tau in (0.5, 1.0, 2.0)]
+# Each sample is asked for its slope too: filled in by what the budget buys.
 WITH_SLOPES: list[Options] = [
-    {"num_samples": n, "scale": s} for n, s in ((2, 0.5), (10, 0.5), (10, 1.0))
+    {"num_samples": n, "scale": s} for n, s in ((2, 0.5), (None, 0.5), (None, 1.0))
 ]
 METHODS: dict[str, tuple[str, list[Options]]] = {
     "REINFORCE": ("reinforce", [{}]),
@@ -46,8 +48,8 @@ METHODS: dict[str, tuple[str, list[Options]]] = {
     "RODEO": ("rodeo", WITH_SLOPES),
     "REBAR": ("rebar", WARM),
     "straight-through": ("straight_through", WARM),
-    "ReinMax": ("reinmax", [{"temperature": tau} for tau in (1.0, 1.5)]),
-    "MVE": ("mve", [{}]),
+    "ReinMax": ("reinmax", [{"temperature": tau} for tau in (1.0, 1.5, 2.0)]),
+    "MVE": ("mve", [{"temperature": 1.0}, {"temperature": 10.0}, {}]),
     "Gumbel-Softmax": ("gumbel_softmax", WARM),
     "ST Gumbel-Softmax": ("straight_through_gumbel_softmax", WARM),
     "Gumbel-Rao": ("gumbel_rao", WARM),
@@ -63,10 +65,21 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def contestants(task: Task) -> dict[str, tuple[Estimator, list[Options]]]:
+def filled(options: Options, backward: int) -> Options:
+    """Return a setting with the most samples that the budget buys where it leaves their number open."""
+    most = {"num_samples": BUDGET // (1 + backward)}
+    return options | most if options.get("num_samples", 0) is None else options
+
+
+def contestants(
+    task: Task, backward: int
+) -> dict[str, tuple[Estimator, list[Options]]]:
     """Return the estimators as they are applied to the task, with their settings."""
     found: dict[str, tuple[Estimator, list[Options]]] = {
-        label: (task.applied(estimators.get(name).function), settings)
+        label: (
+            task.applied(estimators.get(name).function),
+            [filled(options, backward) for options in settings],
+        )
         for label, (name, settings) in METHODS.items()
     }
     if task.length is not None:
@@ -96,25 +109,58 @@ def run(
     return descend(chosen, *start, num_draws=settled["draws"], generator=seeded(seed))
 
 
+def candidates(
+    task: Task, label: str, method: Estimator, settings: list[Options], backward: int
+) -> tuple[list[Options], tuple[int, int]]:
+    """Return what the budget can pay, a setting at every rate, and the counts of one setting."""
+    found: list[Options] = []
+    counts = (0, 0)
+    for options in settings:
+        # Nested in every step, n samples ask for n to the power of the length: no need to count.
+        steps = 1 if task.length is None or "length" in options else task.length
+        if options.get("num_samples", 1) ** steps > BUDGET:
+            continue
+        counts = count_evaluations(method, task.problem, generator=seeded(0), **options)
+        draws = affordable(BUDGET, counts, backward)
+        if draws == 0:
+            continue
+        cost = counts[0] + backward * counts[1]
+        # Where one more sample would fit, another number of them spends the budget better.
+        assert BUDGET - draws * cost < cost / options.get("num_samples", 1), label
+        draws = 1 if label == SPARSE else draws
+        settled = {"setting": options, "counts": counts, "draws": draws}
+        found += [settled | {"rate": rate} for rate in RATES.tolist()]
+    return found, counts
+
+
+def trials(
+    task: Task,
+    label: str,
+    method: Estimator,
+    tried: list[Options],
+    count: int,
+    seed: int,
+) -> list[Options]:
+    """Return the candidates in the order of their mean end over fresh trials."""
+    ended: list[Options] = []
+    for setting in {str(each["setting"]): each for each in tried}.values():
+        same = [each for each in tried if each["setting"] == setting["setting"]]
+        rates = torch.tensor([each["rate"] for each in same], dtype=torch.float64)
+        last = run(task, method, rates.expand(count, -1), setting, seed)[-1]
+        ends = objective(task, label)(last.flatten(0, 1)).view(count, -1).mean(0)
+        ended += [e | {"ends": m} for e, m in zip(same, ends.tolist(), strict=True)]
+    return sorted(ended, key=lambda each: each["ends"])
+
+
 def tuned(
     task: Task, label: str, method: Estimator, settings: list[Options], backward: int
 ) -> Options:
     """Return the setting and the rate that end lowest within the budget, or what none of them can pay."""
-    best: Options = {"ends": math.inf}
-    for options in settings:
-        counts = count_evaluations(method, task.problem, generator=seeded(0), **options)
-        draws = affordable(BUDGET, counts, backward)
-        if draws == 0:
-            best = {"counts": counts, "draws": 0} | best
-            continue
-        draws = 1 if label == SPARSE else draws
-        settled = {"setting": options, "counts": counts, "draws": draws}
-        last = run(task, method, RATES.expand(TRIALS, -1), settled, seed=1)[-1]
-        means = objective(task, label)(last.flatten(0, 1)).view(TRIALS, -1).mean(0)
-        if means.min() < best["ends"]:
-            rate = RATES[means.argmin()].item()
-            best = settled | {"rate": rate, "ends": means.min().item()}
-    return best
+    tried, counts = candidates(task, label, method, settings, backward)
+    if not tried:
+        return {"counts": counts, "draws": 0}
+    kept = trials(task, label, method, tried, TRIALS, seed=1)[:KEPT]
+    return trials(task, label, method, kept, MORE_TRIALS, seed=5)[0]
 
 
 def curve(
@@ -185,7 +231,7 @@ def measured(task: Task, backward: int, known: dict[str, Any]) -> dict[str, Any]
     """
     best, half = exact(task)
     found = {"exact gradient": best}
-    for label, (method, settings) in contestants(task).items():
+    for label, (method, settings) in contestants(task, backward).items():
         if label in known and known[label]["counts"][1] == 0:
             found[label] = known[label]
             continue
@@ -233,6 +279,7 @@ if __name__ == "__main__":
         "steps": list(range(0, STEPS + 1, EVERY)),
         "rates": rounded(RATES),
         "draws": DRAWS,
+        "trials": [TRIALS, KEPT, MORE_TRIALS],
     }
     known: dict[str, Any] = {key: {} for key in TASKS}
     for backward in BACKWARD:

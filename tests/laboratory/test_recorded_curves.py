@@ -40,6 +40,22 @@ def test_every_task_stands_in_the_record_and_nobody_spends_more_than_the_budget(
             assert ("final" in row) == (bought > 0)
 
 
+@pytest.mark.parametrize("backward", PRICES)
+def test_no_row_leaves_enough_of_the_budget_for_one_more_sample(backward):
+    def left_over(setting, counts, draws):
+        cost = counts[0] + backward * counts[1]
+        return FOUND["budget"] - draws * cost, cost / setting.get("num_samples", 1)
+
+    for task in PRICES[backward].values():
+        for name, row in task.items():
+            if row.get("draws") and not name.startswith("sparse"):
+                left, sample = left_over(row["setting"], row["counts"], row["draws"])
+                assert left < sample, name
+    # Ten samples with their slopes would leave room for more at the lower price.
+    left, sample = left_over({"num_samples": 10}, (10, 10), 1)
+    assert (left >= sample) == (backward == 1)
+
+
 @pytest.mark.parametrize("key", list(TASKS))
 def test_the_counts_are_those_of_the_estimators(key):
     task = TASKS[key]
