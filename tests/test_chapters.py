@@ -94,6 +94,16 @@ def test_cells_are_short_and_functions_in_them_shorter(path):
 
 
 @notebooks
+def test_a_caption_and_a_table_stand_at_one_cell(path):
+    for cell in code_cells(path):
+        shown = [
+            "<table" in output.get("data", {}).get("text/html", "")
+            for output in cell.outputs
+        ]
+        assert sum(shown) == ("table" in cell.metadata), cell.source
+
+
+@notebooks
 def test_the_chapter_keeps_within_its_budget(path):
     sizes = {
         "words": len(prose(path).split()),
