@@ -22,6 +22,7 @@ from helpers.audits import (
     misplaced_numbers,
     narrow_pictures,
     serious_findings,
+    still,
     too_wide,
     torn_lines,
     unfolded_code,
@@ -49,9 +50,7 @@ def look(tab, width, theme):
         "theme => document.documentElement.dataset.theme === theme", arg=theme
     )
     # A colour may take its time to change.
-    tab.evaluate(
-        "Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => true)"
-    )
+    still(tab)
 
 
 def seen(tab):

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from helpers.audits import bent_pictures
+from helpers.audits import bent_pictures, still
 from helpers.site import PAGES, SITE
 from matplotlib.image import imread
 
@@ -53,7 +53,6 @@ TAKE_APART = """async ({all, paper}) => {
 # What makes the pixels: the place of every element, and the style of the first of each kind, with what stands
 # before and after it. The place says what margins do; an automatic one has no style of its own.
 NOTE = """async name => {
-    await Promise.all(document.getAnimations().map(one => one.finished));
     await document.fonts.ready;
     const all = [...document.querySelectorAll('body, body *')];
     const first = new Map(all.toReversed().map(one => [`${one.tagName} ${one.getAttribute('class')}`, one]));
@@ -117,6 +116,7 @@ def taken_apart(tab, sheets):
 
 def note(tab, name):
     """Note the looks of a page under a name; return what has changed since that was last done."""
+    still(tab)
     return tab.evaluate(NOTE, name)
 
 

@@ -162,6 +162,15 @@ def misplaced_numbers(tab):
     return tab.evaluate(MISPLACED)
 
 
+def still(tab):
+    """Wait until no part of a page changes; what is folded away has no frames, and its changes no end."""
+    tab.evaluate(
+        """() => Promise.allSettled(document.getAnimations()
+            .filter(one => one.effect.target.checkVisibility())
+            .map(one => one.finished)).then(() => true)"""
+    )
+
+
 def leave_one_of_each_look(tab):
     """Leave one where many look alike; ask for the colours of the parts of formulas before."""
     tab.evaluate(STAND_IN)
