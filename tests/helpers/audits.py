@@ -165,9 +165,12 @@ def misplaced_numbers(tab):
 def still(tab):
     """Wait until no part of a page changes; what is folded away has no frames, and its changes no end."""
     tab.evaluate(
-        """() => Promise.allSettled(document.getAnimations()
-            .filter(one => one.effect.target.checkVisibility())
-            .map(one => one.finished)).then(() => true)"""
+        """async () => {
+            // What a new width, theme or medium starts has started after two frames.
+            for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+            const seen = document.getAnimations().filter(one => one.effect.target.checkVisibility());
+            await Promise.allSettled(seen.map(one => one.finished));
+        }"""
     )
 
 
