@@ -292,10 +292,13 @@ def lost_classes(runs: Iterable[Run], column: str) -> dict[str, list[float]]:
 
     The last row, ``"labels alone"``, is of a classifier that saw no other image.
     """
-    runs, first = list(runs), COLUMNS[column].rows[0]
-    by_labels = collect(runs, column, percent_by_labels)[first]
-    right = collect(runs, column, percent_right)
-    return behind({**right, "labels alone": by_labels}, first)
+    return behind(_shares(list(runs), column), COLUMNS[column].rows[0])
+
+
+def _shares(runs: list[Run], column: str) -> dict[str, list[float]]:
+    """Return the percentages right of a task with classes by estimator, and those by the labels alone."""
+    by_labels = collect(runs, column, percent_by_labels)[COLUMNS[column].rows[0]]
+    return collect(runs, column, percent_right) | {"labels alone": by_labels}
 
 
 def told_apart(lost: Mapping[str, list[float]]) -> set[str]:
@@ -318,10 +321,8 @@ def compare_classes(
     seed, its intervals widened to hold for all estimators at once. A last line is of the labels alone.
     """
     runs, rows = list(runs), COLUMNS[column].rows
-    right = collect(runs, column, percent_right)
-    cost = averages(collect(runs, column, decodings))
-    right["labels alone"] = collect(runs, column, percent_by_labels)[rows[0]]
-    lost = lost_classes(runs, column)
+    right, cost = _shares(runs, column), averages(collect(runs, column, decodings))
+    lost = behind(right, rows[0])
     confidence = at_once(len(lost))
     lines = []
     for row in (*rows, "labels alone"):
