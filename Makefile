@@ -96,9 +96,9 @@ mutants: $(STAMP)
 	@$(BIN)/python tools/mutants.py
 	@$(BIN)/python tools/equations.py
 
-# Those that count for many minutes, and time nothing, are run by name: cd benchmarks && python bias.py.
-COUNTING := bias.py conformance.py false_alarms.py learning_curves.py
-BENCHMARKS := $(filter-out measure.py site.py redraws.py $(COUNTING),$(notdir $(wildcard benchmarks/*.py)))
+# Those that take many minutes are run by name: cd benchmarks && python bias.py.
+LONG := bias.py class_draws.py conformance.py false_alarms.py learning_curves.py
+BENCHMARKS := $(filter-out measure.py site.py redraws.py $(LONG),$(notdir $(wildcard benchmarks/*.py)))
 
 # Not tested: times belong to the machine they were measured on. Into benchmarks/results; with RECORD=1 into the
 # package, whose records the chapters read: they are then to be run again (CONTRIBUTING.md).
