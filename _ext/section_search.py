@@ -1,4 +1,4 @@
-"""Let the search find sections, theorems, equations and figures: each is a document beside its page.
+"""Let the search find sections and what has a number, each of them a document beside its page.
 
 The name of such a document is the page's name and the id of the place, `page#id`; `assets/search.js` takes
 the two apart again where the results are listed.
@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from docutils import nodes
+from sphinx import addnodes
 
 
 class Kind(NamedTuple):
@@ -21,6 +22,8 @@ PLACES = {
     "theorem_node": Kind("Theorem", "theorem"),
     "math_block": Kind("Equation", "displaymath"),
     "figure": Kind("Figure", "figure"),
+    "table": Kind("Table", "table"),
+    "exercise_enumerable_node": Kind("Exercise", "exercise"),
 }
 
 
@@ -66,7 +69,7 @@ def places(env, name: str, doctree: nodes.document):
 def index_places(
     builder, indexer, name: str, filename: str, title: str, doctree
 ) -> None:
-    """Feed theorems, equations and figures."""
+    """Feed what has a number."""
     for node, heading, content in list(places(builder.env, name, doctree)):
         entry = nodes.section("", nodes.title("", heading), ids=node["ids"][:1])
         entry += [child.deepcopy() for child in content]
@@ -76,12 +79,24 @@ def index_places(
 
 
 def feed(indexer, name: str, filename: str, title: str, document, anchor: str) -> None:
-    """Feed one place of a page."""
+    """Feed one place of a page, with its terms of the index as words."""
     part = f"{name}#{anchor}"
+    document += nodes.paragraph("", " ".join(terms(document, anchor)))
     indexer.feed(part, filename, title, document)
-    # The page has them: a heading and an entry of the index are found once.
+    # A heading and an entry of the index are found once: the page has the first, the place the second.
     indexer._all_titles[part] = []
-    indexer._index_entries[part] = []
+    own = [entry for entry in indexer._index_entries[part] if entry[1] == anchor]
+    indexer._index_entries[part] = own
+    rest = [entry for entry in indexer._index_entries[name] if entry not in own]
+    indexer._index_entries[name] = rest
+
+
+def terms(document: nodes.document, anchor: str) -> list[str]:
+    """Return the terms of the index that lead to a place."""
+    entries = [
+        entry for one in document.findall(addnodes.index) for entry in one["entries"]
+    ]
+    return [term for _, term, place, *_ in entries if place == anchor]
 
 
 def index_sections(indexer, name: str, filename: str, title: str, doctree) -> None:

@@ -25,9 +25,10 @@ if (typeof Search !== "undefined") {
     const found = [...terms].filter((term) => heading.includes(term)).length;
     const bonus = description ? 0 : found * (1 + 1 / (1 + heading.length));
     // The field of a record is seldom what a bare word means.
-    const malus = /attribute/.test(description ?? "") ? 100 : 0;
+    const isField = /attribute/.test(description ?? "");
+    const malus = isField ? 100 : 0;
     // Whoever types the name of a function means it.
-    const named = description && title.split(".").pop() === query.trim() ? 100 : 0;
+    const named = description && !isField && title.split(".").pop() === query.trim() ? 100 : 0;
     const whole = anchor ? 0 : 1;
     return [page, title, anchor, description, score + 10 * bonus + named - whole - malus, ...rest];
   };
@@ -37,24 +38,36 @@ if (typeof Search !== "undefined") {
     return [page, title, anchor || (section ? `#${section}` : ""), ...rest];
   };
 
-  // Sphinx drops numbers from a query; whoever looks for "Theorem 4.5" or "(4.2)" means the one that bears it.
-  const NUMBERED = /^\s*(theorem|equation|figure|thm|eq|fig)?[a-z]*\.?\s*\(?(\d+\.\d+)\)?\s*$/i;
+  // Sphinx drops numbers from a query; whoever looks for "Theorem 4.5" or "(4.2)" means what bears the number.
+  const NUMBERED = /^\s*(th|eq|fig|tab|ex)?[a-z]*\.?\s*\(?(\d+\.\d+)\)?\s*$/i;
+  const KINDS = { th: "Theorem", eq: "Equation", fig: "Figure", tab: "Table", ex: "Exercise" };
   const byNumber = (query) => {
-    const [, kind = "", number] = query.match(NUMBERED) ?? [];
+    const [, kind, number] = query.match(NUMBERED) ?? [];
     if (!number) return [];
+    const kinds = kind ? [KINDS[kind.toLowerCase()]] : Object.values(KINDS);
     const { docnames, titles, filenames } = Search._index;
-    const initial = kind.slice(0, 1).toUpperCase();
     return titles
       .map((title, at) => [docnames[at], title, "", null, 1000, filenames[at]])
       .filter(([, title]) => {
         const [word, found] = title.split(" > ").pop().split(" ");
-        return /^(Theorem|Equation|Figure)$/.test(word) && found === number && word.startsWith(initial);
+        return kinds.includes(word) && found === number;
       });
+  };
+
+  // A term of the index is found whatever its hyphens and endings.
+  const plain = (text) => splitQuery(text.toLowerCase()).map((word) => stemmer.stemWord(word)).join(" ");
+  const byTerm = (query) => {
+    const { docnames, titles, filenames, indexentries } = Search._index;
+    const meant = plain(query);
+    return Object.entries(indexentries)
+      .filter(([term]) => plain(term) === meant)
+      .flatMap(([, places]) => places)
+      .map(([at, anchor]) => [docnames[at], titles[at], anchor ? `#${anchor}` : "", null, 150, filenames[at]]);
   };
 
   Search._performSearch = (query, terms, ...others) => {
     // Sphinx has the best last.
-    const results = [...everyResult(query, terms, ...others), ...byNumber(query)]
+    const results = [...everyResult(query, terms, ...others), ...byNumber(query), ...byTerm(query)]
       .reverse()
       .map((result) => scored(split(result), terms, query))
       .sort((one, other) => other[4] - one[4]);

@@ -5,7 +5,9 @@ import re
 import runpy
 import subprocess
 import sys
+import tomllib
 from doctest import DocTestParser
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlencode
@@ -350,6 +352,9 @@ QUERIES = {
     "draft noise": "corrections.html#the-drafts-noise",
     "exp(logvar)": "corrections.html#a-normal-draw",
     "misprints": "corrections.html#misprints",
+    "Table 5.1": "05_gradient_estimators.html#tab-bias-variance",
+    "exercise 2.3": "02_gumbel.html#ex-02-m2",
+    "seed": "questions.html#reproducible-results",
 }
 
 
@@ -410,6 +415,41 @@ def test_from_a_server_it_does_too_and_asks_no_other_host(visit, served):
     assert complaints == []
     others = (url for url in requests if not url.startswith((served, "data:")))
     assert list(others) == []
+
+
+# The best three of each query, without a list of them on the page.
+BEST = """queries => queries.map(query => {
+    const [said, ...parts] = Search._parseQuery(query);
+    return Search._performSearch(said, ...parts).slice(-3).map(([page, , anchor]) => page + anchor);
+})"""
+
+
+def test_every_term_of_the_index_finds_its_place_and_leads_there(visit):
+    terms = [
+        (term, f"{page}#{place}")
+        for page, places in tomllib.loads((ROOT / "genindex.toml").read_text()).items()
+        for place, names in places.items()
+        for term in names
+    ]
+    tab, _, _ = visit("search.html?q=temperature")
+    listed_results(tab)
+    found = tab.evaluate(BEST, [term for term, _ in terms])
+    pairs = zip(terms, found, strict=True)
+    assert {term: best for (term, place), best in pairs if place not in best} == {}
+    index = (SITE / "genindex.html").read_text()
+    links = {unescape(link) for link in re.findall(r'href="([^"]+)"', index)}
+    assert {
+        term for term, place in terms if place.replace("#", ".html#") not in links
+    } == set()
+    assert "(in module" not in index
+
+
+def test_hyphens_and_endings_of_a_term_do_not_matter(visit):
+    tab, _, _ = visit("search.html?q=temperature")
+    listed_results(tab)
+    # Both words are on many pages.
+    (found,) = tab.evaluate(BEST, ["gumbel softmax tricks"])
+    assert found[-1] == "chapters/04_softmax_relaxation#from-argmax-to-softmax"
 
 
 def test_a_result_names_a_place_that_is_there_once(visit):
