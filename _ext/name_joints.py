@@ -4,7 +4,8 @@ import re
 
 TABLE = re.compile(r'<table class="[^"]*\btable\b.*?</table>', re.DOTALL)
 WORD = re.compile(r'<span class="pre">([^<]*)</span>')
-JOINT = re.compile(r"(?<=[_.(,/=\[])(?=\w)")
+# The point of a number is none.
+JOINT = re.compile(r"(?<=[_(,/=\[])(?=\w)|(?<=\.)(?=[^\W\d])")
 
 
 def with_joints(html: str) -> str:

@@ -1,4 +1,4 @@
-"""Set reported numbers as mathematics where a program writes them in its own way: -1.19, 2e-124, -inf."""
+"""Set reported numbers as mathematics where a program has its own way: -1.19, 2e-124, -inf, 6.5 ± 0.3."""
 
 import re
 
@@ -13,16 +13,17 @@ NUMBER = re.compile(
 
 
 def typeset(text: str) -> str | None:
-    """Return a number as TeX, and nothing for what reads well as it is."""
+    """Return a number as TeX that does not break, and nothing for what reads well as it is."""
     match = NUMBER.fullmatch(text.strip())
-    if not match or not (match["sign"] or match["infinite"] or match["power"]):
+    parts = ("sign", "infinite", "power", "error")
+    if not match or not any(match[part] for part in parts):
         return None
     if match["infinite"]:
         return match["sign"] + r"\infty"
     digits = match["digits"].replace(",", "{,}")
     power = rf"\cdot10^{{{int(match['power'])}}}" if match["power"] else ""
     error = rf"\pm{match['error']}" if match["error"] else ""
-    return match["sign"] + digits + power + error
+    return f"{{{match['sign']}{digits}{power}{error}}}"
 
 
 class TypesetNumbers(SphinxPostTransform):
@@ -38,7 +39,7 @@ class TypesetNumbers(SphinxPostTransform):
                 continue
             tex = typeset(pasted.astext())
             if tex is not None:
-                pasted.replace_self(nodes.math(tex, tex))
+                pasted.replace_self(nodes.math(tex, tex, classes=["pasted-text"]))
 
 
 def setup(app) -> dict:

@@ -1,18 +1,24 @@
 """Keep what stands at a formula without a space with it: no line begins with the full stop after a formula.
 
 To a browser a formula is a row of boxes, and it may break the line on either side of a box. Here the formula
-and what stands at it are one piece that does not break, but for the places between the boxes of the formula.
+and what stands at it are one piece that does not break, but for places between the boxes of a formula that
+is not short: outside its brackets, and inside where a bracket holds much.
 """
 
 import re
+from html import unescape
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-NEXT_BOX = re.compile(r'(?<=</span>)(?=<span class="katex-base">)')
-AFTER = re.compile(r"^[^\s–—/]+")
+FORMULA = re.compile(r'<span class="katex-html"')
+SPAN = re.compile(r"<(/?)span\b[^>]*>")
+TAG = re.compile(r"<[^>]*>")
+# So many letters and signs are a short formula, and half a line of a phone in a bracket.
+SHORT, HALF = 14, 20
+AFTER = re.compile(r"^(?:\xa0|[^\s–—/])+")
 # A line may break after a dash or a slash, as in any text; the end of a source line is a space.
-BEFORE = re.compile(r"[^\s–—/-]+\Z")
+BEFORE = re.compile(r"(?:\xa0|[^\s–—/-])+\Z")
 
 
 def cut(place: nodes.Text, pattern: re.Pattern[str]) -> list[nodes.Text]:
@@ -62,10 +68,60 @@ class UnbrokenFormulas(SphinxPostTransform):
             hold(formula)
 
 
+def boxes(body: str, start: int) -> tuple[list[str], int, int]:
+    """Return the boxes of the formula that begins at a place, and where they begin and end."""
+    depth, starts = 0, []
+    for tag in SPAN.finditer(body, start):
+        if not tag[1] and depth == 1:
+            starts.append(tag.start())
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            break
+    ends = [*starts[1:], tag.start()]
+    made = [body[one:end] for one, end in zip(starts, ends, strict=True)]
+    return made, starts[0], tag.start()
+
+
+def signs(html: str) -> int:
+    """Return how many letters and signs a piece of a page shows."""
+    return len(unescape(TAG.sub("", html)))
+
+
+def outside_brackets(formula: list[str]) -> list[list[str]]:
+    """Return the boxes of a formula, those that a bracket holds together in one group."""
+    groups, depth = [[]], 0
+    for box in formula:
+        groups[-1].append(box)
+        depth += box.count('class="mopen') - box.count('class="mclose')
+        if depth <= 0:
+            groups, depth = [*groups, []], 0
+    return [group for group in groups if group]
+
+
+def breakable(formula: list[str]) -> str:
+    """Join the boxes of a formula by the places where it may break."""
+    whole = "".join(formula)
+    if signs(whole) <= SHORT:
+        return whole
+    parts = [
+        ("<wbr>" if signs("".join(group)) > HALF else "").join(group)
+        for group in outside_brackets(formula)
+    ]
+    # A number alone on the next line is read as another.
+    if len(parts) > 1 and signs(parts[-1]) <= 2:
+        parts[-2:] = ["".join(parts[-2:])]
+    return "<wbr>".join(parts)
+
+
 def allow_breaks(_app, _page, _template, context, _doctree) -> None:
     """Say where a formula may break; one on lines of its own takes no notice (book.css)."""
-    if "body" in context:
-        context["body"] = NEXT_BOX.sub("<wbr>", context["body"])
+    body, done, parts = context.get("body", ""), 0, []
+    for formula in FORMULA.finditer(body):
+        made, start, end = boxes(body, formula.start())
+        parts += [body[done:start], breakable(made)]
+        done = end
+    if parts:
+        context["body"] = "".join([*parts, body[done:]])
 
 
 def setup(app) -> dict:

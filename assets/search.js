@@ -44,7 +44,8 @@ if (typeof Search !== "undefined") {
   const byNumber = (query) => {
     const [, kind, number] = query.match(NUMBERED) ?? [];
     if (!number) return [];
-    const kinds = kind ? [KINDS[kind.toLowerCase()]] : Object.values(KINDS);
+    const said = kind ? [KINDS[kind.toLowerCase()]] : Object.values(KINDS);
+    const kinds = query.includes("(") ? [KINDS.eq] : said;
     const { docnames, titles, filenames } = Search._index;
     return titles
       .map((title, at) => [docnames[at], title, "", null, 1000, filenames[at]])

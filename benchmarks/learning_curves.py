@@ -57,7 +57,7 @@ METHODS: dict[str, tuple[str, list[Options]]] = {
 UNBIASED = {label for label, (name, _) in METHODS.items() if ESTIMATORS[name].unbiased}
 UNBIASED |= {"RLOO of paths"}
 # No draw, so that one estimate is as good as many; its law, and so its objective, is another.
-SPARSE = "sparse marginalisation"
+SPARSE = "sparse marginalization"
 
 
 def seeded(seed: int) -> torch.Generator:

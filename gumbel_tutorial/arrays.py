@@ -422,7 +422,7 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
 
     Args:
         index: categories in 0 ... K-1, any shape, in an integer dtype of any width.
-        num_categories: K.
+        num_categories: the number of categories, K.
         dtype: dtype of the result; the default floating dtype of the library when omitted.
 
     Returns:

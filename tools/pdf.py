@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import yaml
 from bs4 import BeautifulSoup, Tag
-from pypdf import PdfWriter
+from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +39,11 @@ FIT = """() => {
     const bent = [...document.querySelectorAll('img')].filter(one => one.offsetHeight > 0 && Math.abs(
         shape(one.offsetWidth, one.offsetHeight) - shape(one.naturalWidth, one.naturalHeight)) > 0.02);
     return [...cut, ...bent].map(part => part.outerHTML.slice(0, 200));
+}"""
+# The sheets that the contents name, known once the book was printed.
+NUMBERS = """numbers => {
+    for (const [page, number] of Object.entries(numbers))
+        document.querySelector(`.book-contents a[href="#${page}"] + span`).textContent = number;
 }"""
 HEADINGS = """() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')]
     .map(heading => heading.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)"""
@@ -88,7 +93,10 @@ def article(page: str, book: list[str]) -> Tag:
         if found:
             link["href"] = found
         else:
-            del link["href"]
+            # Nothing to follow on paper, and no sign that says so.
+            for sign in link.select("i, svg"):
+                sign.decompose()
+            link.unwrap()
     for picture in text.find_all("img"):
         picture["src"] = ((SITE / page).parent / picture["src"]).resolve().as_uri()
         del picture["loading"]
@@ -98,12 +106,29 @@ def article(page: str, book: list[str]) -> Tag:
 
 
 def contents(texts: list[Tag]) -> str:
-    """Return the list of the chapters."""
-    lines = [
-        f'<li><a href="#{text["id"]}">{text.h1.decode_contents()}</a></li>'
-        for text in texts[1:]
-    ]
-    return f"<nav><h2>Contents</h2><ul>{''.join(lines)}</ul></nav>"
+    """Return the list of the chapters by parts, with places for the numbers of their pages."""
+    titles = {text["id"]: text.h1.decode_contents() for text in texts[1:]}
+
+    def listed(entries: list[dict]) -> str:
+        lines = [
+            f'<li><div><a href="#{one["file"]}">{titles[one["file"]]}</a><span></span></div>'
+            f"{listed(one.get('sections', []))}</li>"
+            for one in entries
+            if one["file"] in titles
+        ]
+        return f"<ul>{''.join(lines)}</ul>" if lines else ""
+
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["parts"]
+    lists = [(part["caption"], listed(part["chapters"])) for part in parts]
+    named = "".join(f"<h3>{caption}</h3>{lines}" for caption, lines in lists if lines)
+    return f'<nav class="book-contents"><h2>Contents</h2>{named}</nav>'
+
+
+def imprint() -> str:
+    """Return who wrote the book, and which version of it this is."""
+    told = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    authors = ", ".join(author["name"] for author in told["authors"])
+    return f"<p>{authors}. Version {told['version']}.</p>"
 
 
 def styles() -> str:
@@ -119,6 +144,7 @@ def assemble(book: list[str]) -> str:
     texts = [article(page, book) for page in book]
     del texts[0]["style"]
     texts[0].append(BeautifulSoup(contents(texts), "html.parser"))
+    texts[0].h1.insert_after(BeautifulSoup(imprint(), "html.parser"))
     title = texts[0].h1.get_text()
     return f"""<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8">
 <title>{title}</title>{styles()}</head><body>{"".join(map(str, texts))}</body></html>"""
@@ -134,6 +160,16 @@ def print_book(browser, target: Path, book: list[str]) -> list[str]:
     tab.goto(whole.as_uri())
     tab.evaluate("document.fonts.ready")
     cut, headings = tab.evaluate(FIT), tab.evaluate(HEADINGS)
+    print_tab(tab, target)
+    tab.evaluate(NUMBERS, sheets(target, book[1:]))
+    print_tab(tab, target)
+    tab.close()
+    name_headings(target, headings)
+    return cut
+
+
+def print_tab(tab, target: Path) -> None:
+    """Print what a tab shows, with an outline and numbered pages."""
     tab.pdf(
         path=target,
         prefer_css_page_size=True,
@@ -143,9 +179,16 @@ def print_book(browser, target: Path, book: list[str]) -> list[str]:
         header_template="<span></span>",
         footer_template=FOOTER,
     )
-    tab.close()
-    name_headings(target, headings)
-    return cut
+
+
+def sheets(target: Path, book: list[str]) -> dict[str, int]:
+    """Return the number of the sheet on which each page of the book begins."""
+    printed = PdfReader(target)
+    places = printed.named_destinations
+    return {
+        page: printed.get_destination_page_number(places[f"/{page}"]) + 1
+        for page in book
+    }
 
 
 def name_headings(target: Path, headings: list[str]) -> None:
@@ -154,6 +197,7 @@ def name_headings(target: Path, headings: list[str]) -> None:
     entries = list(outline(book.root_object["/Outlines"]))
     for entry, heading in zip(entries, headings, strict=True):
         entry[NameObject("/Title")] = TextStringObject(heading)
+    book.page_mode = "/UseOutlines"
     book.write(target)
 
 

@@ -75,7 +75,7 @@
     function draw(pen) {
       const gap = Math.max((pen.width - 2 * large()) / 3, 0);
       const [first, second] = [gap, 2 * gap + large()];
-      pen.text("the image encoded", first, 20, { colour: pen.colours.muted });
+      pen.text("the image encoded", first, 20);
       pen.text("the decoder’s image", second, 20);
       const image = begin.digit === null ? new Array(64).fill(0) : originals.slice(64 * begin.digit, 64 * (begin.digit + 1));
       Digits.draw(pen, image, first, 30, large());

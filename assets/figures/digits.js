@@ -4,7 +4,9 @@
 (() => {
   // Shades in [0, 1] are shares of the ink; `marked` pixels get a frame.
   function draw({ ctx, colours }, shades, left, top, size, marked = []) {
-    const edge = (start, i) => Math.round(start + (i * size) / 8);
+    // On whole pixels of the screen, of which a pixel of the page may be one and a half.
+    const whole = (length) => Math.round(length * devicePixelRatio) / devicePixelRatio;
+    const edge = (start, i) => whole(start + (i * size) / 8);
     const box = (i) => {
       const [column, row] = [i % 8, Math.floor(i / 8)];
       const [x, y] = [edge(left, column), edge(top, row)];

@@ -169,7 +169,7 @@
       const many = budget() === 1 ? "one estimate at a time" : `means of ${budget()}`;
       const rest = (spread / Math.sqrt(budget())).toFixed(2);
       return `${estimator.value}${at} on the ${problem.value} loss, ${many}: the mean is off by `
-        + `${bias.toFixed(2)} ± ${(2 * error).toFixed(2)} of the exact gradient, and the spread about the mean is ${rest}.`;
+        + `${bias.toFixed(2)}\u00a0±\u00a0${(2 * error).toFixed(2)} of the exact gradient, and the spread about the mean is ${rest}.`;
     }
 
     fitTemperature();

@@ -98,7 +98,7 @@
         const arrived = time <= now;
         pen.mark(category, 10, y, { size: 5 });
         pen.line([[box.x, y], [across(LONGEST), y]], { colour: faint });
-        pen.bar(box.x, y - 6, across(Math.min(time, now)) - box.x, 12, pen.colours.categories[category]);
+        pen.bar(box.x, y - 2, across(Math.min(time, now)) - box.x, 4, pen.colours.categories[category]);
         if (time > LONGEST) pen.text("›", across(LONGEST) + 4, y + 5, { colour: muted, size: 18 });
         else pen.mark(category, across(time), y, { size: 6.5, filled: arrived });
         if (arrived) place(pen, category, across(time) + 12, y);
@@ -108,7 +108,8 @@
     }
 
     function place(pen, category, x, y) {
-      pen.text(["1st", "2nd", "3rd"][order.indexOf(category)], x, y + 5, { size: 14, bold: order[0] === category });
+      // Above the line of the category.
+      pen.text(["1st", "2nd", "3rd"][order.indexOf(category)], x, y - 6, { size: 14, bold: order[0] === category });
     }
 
     function axis(pen, box, ticks, across) {
@@ -180,7 +181,7 @@
       const what = k() === 1 ? "winners 1, 2, 3" : `orders ${PAIRS.map(named).join(", ")}`;
       const apart = totalVariation(counts.map((one) => one / run), LAWS[k()]).toFixed(3);
       return `Run ${run}: category ${arrived.join(", then ")}. The ${what} came up with frequencies ${shares.join(", ")}; `
-        + `their probabilities are ${law.join(", ")}, ${apart} apart in total variation.`;
+        + `their probabilities are ${law.join(", ")}. In total variation they are ${apart} apart.`;
     }
 
     return { draw, sentence };

@@ -138,7 +138,7 @@
         const tall = (part * Math.max(Math.min(value / scale, 1), -1));
         const slot = wide / values.length;
         pen.bar(x + slot * (i + 0.15), zero - Math.max(tall, 0), slot * 0.7, Math.abs(tall), pen.colours.categories[i]);
-        pen.text(brief(value, short), x + slot * (i + 0.5), y + high + 16, { align: "center", size: 12, colour });
+        pen.text(brief(value, short), x + slot * (i + 0.5), y + high + 16, { align: "center", size: values.some((one) => one < 0) ? 11 : 12, colour });
       });
       pen.line([[x, zero], [x + wide, zero]], { colour: pen.colours.muted });
       pen.ctx.globalAlpha = 1;

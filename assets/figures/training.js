@@ -32,8 +32,9 @@
     }
 
     const left = () => (figure.width >= 540 ? 128 : 0);
-    const tile = () => (figure.width - left() - 9 * 5) / 10;
-    const rowTop = (row) => (left() ? row * (tile() + 8) : 20 + row * (tile() + 28));
+    // The frame of an image is a pixel outside it.
+    const tile = () => (figure.width - left() - 9 * 5 - 1) / 10;
+    const rowTop = (row) => (left() ? 1 + row * (tile() + 8) : 20 + row * (tile() + 28));
     const plotTop = () => rowTop(3) + (left() ? 16 : 2);
 
     function drawRow(pen, row, name, levels) {

@@ -280,7 +280,7 @@
       }
       const sample = relax(logits(), NOISE[chosen], temperature());
       const near = points().filter(({ relaxed, winner }) => relaxed[winner] > 0.99).length / NOISE.length;
-      return `${start} Of the samples ${Math.round(100 * near)} % are one-hot to a hundredth; the marked one is ${vector(sample)}.`;
+      return `${start} Of the samples ${Math.round(100 * near)}\u00a0% are one-hot to a hundredth; the marked one is ${vector(sample)}.`;
     }
 
     return { draw, sentence };

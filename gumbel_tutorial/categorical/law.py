@@ -186,7 +186,7 @@ def one_hot(index: Array, num_categories: int, *, dtype: Any = None) -> Array:
 
     Args:
         index: integer categories in 0 ... K-1, any shape.
-        num_categories: K.
+        num_categories: the number of categories, K.
         dtype: dtype of the result; the default floating dtype of the library when omitted.
 
     Returns:

@@ -30,7 +30,8 @@ class Program:
     The command is started with two folders in the place of ``{input}`` and ``{output}``. The input holds
     ``requests.json``, a list of calls such as::
 
-        {"arguments": ["logits-0.npy"], "num_draws": 64, "seed": 3, "options": {"temperature": 0.5}}
+        {"arguments": ["logits-0.npy"], "num_draws": 64, "seed": 3,
+         "options": {"temperature": 0.5}}
 
     An argument is the name of a ``.npy`` file in the folder, or a number; options are numbers, texts, or
     names of ``.npy`` files. The program writes the draws of the call in place i of the list, from 0, to

@@ -33,7 +33,7 @@ def exact(
         Losses of the batch shape.
 
     Raises:
-        TypeError, ValueError: as every estimator; more than 2**14 states.
+        TypeError, ValueError: as every estimator; more than 16,384 states.
 
     Examples:
         >>> logits = torch.tensor([6.0, 3.0, 1.0]).log()

@@ -75,7 +75,7 @@ def sparse_marginalisation(
         Losses of the batch shape.
 
     Raises:
-        TypeError, ValueError: as every estimator; more than 2**14 states in the support.
+        TypeError, ValueError: as every estimator; more than 16,384 states in the support.
 
     Examples:
         >>> logits = torch.tensor([1.0, 0.5, -1.0]).requires_grad_()

@@ -22,7 +22,7 @@ def edge_estimates(
 
     Args:
         f: points ``(..., K)`` to losses, differentiable.
-        num_categories: K.
+        num_categories: the number of categories, K.
         places: $u_n$, from 0 at the second draw to 1 at the first.
         weights: $w_n$, as many.
 

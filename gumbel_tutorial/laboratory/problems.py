@@ -35,7 +35,7 @@ def network(variables: int, num_categories: int, *, seed: int) -> Problem:
 
     Args:
         variables: how many, N.
-        num_categories: K.
+        num_categories: the number of categories, K.
         seed: of the weights and the logits.
     """
     generator, width = torch.Generator().manual_seed(seed), 8

@@ -34,8 +34,8 @@ def of_network(variables: int, num_categories: int, *, seed: int) -> Task:
     """Return the task of :func:`~gumbel_tutorial.laboratory.problems.network`, few states enough to sum over.
 
     Args:
-        variables: N.
-        num_categories: K.
+        variables: the number of variables, N.
+        num_categories: the number of categories, K.
         seed: of the network.
 
     Examples:
@@ -51,8 +51,8 @@ def of_sequence(length: int, num_categories: int, *, seed: int) -> Task:
     """Return the task of the same network when each variable is drawn from logits that the last one chose.
 
     Args:
-        length: T.
-        num_categories: K.
+        length: the number of variables, T.
+        num_categories: the number of categories, K.
         seed: of the network and of the table, ``(K + 1, K)``.
 
     Examples:
@@ -80,8 +80,8 @@ def of_sums(
     sum over the $K^N$ states.
 
     Args:
-        variables: N.
-        num_categories: K.
+        variables: the number of variables, N.
+        num_categories: the number of categories, K.
         seed: of the weights and of the logits.
         units: how many sums.
         most: the largest weight.

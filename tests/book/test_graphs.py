@@ -29,11 +29,23 @@ def test_arrows_lead_from_start_to_end_and_slopes_back(ax):
     assert not ax.lines
 
 
+def test_an_arrow_leads_from_edge_to_edge_whatever_the_size_of_the_nodes(ax):
+    graphs.graph(ax, {"a": (0, 0), "a wide one": (3, 0)}, [("a", "a wide one")])
+    ax.figure.canvas.draw()
+    *boxes, arrow = (
+        (text.arrow_patch or text.get_bbox_patch()).get_window_extent()
+        for text in ax.texts
+    )
+    gaps = np.array([arrow.x0 - boxes[0].x1, boxes[1].x0 - arrow.x1])
+    # In points; the head is drawn with a line and stops short of its tip.
+    np.testing.assert_allclose(gaps * 72 / ax.figure.dpi, 3, atol=2)
+
+
 def test_what_is_blocked_is_crossed_out_between_its_ends(ax):
     graphs.graph(ax, PLACES, [("a", "b")], blocked=[("b", "a")])
     (cross,) = ax.lines
     assert cross.get_marker() == "x"
-    np.testing.assert_allclose(cross.get_xydata(), [[0.5, -0.225]])
+    np.testing.assert_allclose(cross.get_xydata(), [[0.5, -0.3]])
 
 
 def test_a_node_without_a_place_is_refused(ax):

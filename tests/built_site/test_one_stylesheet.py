@@ -53,6 +53,8 @@ TAKE_APART = """async ({all, paper}) => {
 # What makes the pixels: the place of every element, and the style of the first of each kind, with what stands
 # before and after it. The place says what margins do; an automatic one has no style of its own.
 NOTE = """async name => {
+    // Laid out, a page asks for the faces of its letters.
+    document.body.getBoundingClientRect();
     await document.fonts.ready;
     const all = [...document.querySelectorAll('body, body *')];
     const first = new Map(all.toReversed().map(one => [`${one.tagName} ${one.getAttribute('class')}`, one]));

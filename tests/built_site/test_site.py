@@ -269,6 +269,7 @@ def build(folder, address):
     contents = "format: jb-book\nroot: index\nchapters:\n- file: part/page\n"
     (folder / "_toc.yml").write_text(contents)
     (folder / "index.md").write_text("# A book\n\nAbout something.\n")
+    (folder / "genindex.toml").touch()
     for name in ("_ext", "assets", "node_modules", "references.bib"):
         (folder / name).symlink_to(ROOT / name)
     page = nbformat.v4.new_notebook(

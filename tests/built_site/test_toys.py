@@ -88,7 +88,7 @@ def test_an_estimator_is_chosen_by_its_name(opened, name):
     assert heat.is_disabled() == (name in ("REINFORCE", "RLOO"))
     if name in ("REINFORCE", "RLOO"):
         off = number(r"off by ([\d.]+)", sentence)
-        assert off < 2 * number(r"± ([\d.]+)", sentence)
+        assert off < 2 * number(r"±\s([\d.]+)", sentence)
         assert "temperature" not in sentence
     if name == "ReinMax":
         assert "at temperature 1.00" in sentence
@@ -99,7 +99,7 @@ def test_the_loss_and_the_draws_can_be_changed(opened):
     figure.get_by_role("combobox", name="estimator").select_option("straight-through")
     figure.get_by_role("combobox", name="loss").select_option("linear")
     # Exact for a linear loss, whatever is drawn.
-    assert "off by 0.00 ± 0.00" in said(figure)
+    assert "off by 0.00\u00a0±\u00a00.00" in said(figure)
     figure.get_by_role("combobox", name="loss").select_option("cubic")
     first = said(figure)
     figure.get_by_role("button", name="draw anew").click()

@@ -43,7 +43,7 @@ def kept_share(gap: float, num_bits: int) -> float:
 
     Args:
         gap: g, positive.
-        num_bits: b.
+        num_bits: the number of bits, b.
 
     Examples:
         >>> round(kept_share(18.0, 24), 3)

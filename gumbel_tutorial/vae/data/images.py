@@ -108,7 +108,7 @@ def choose_labelled(
         images: to choose from, labels in 0 ... K - 1.
         labelled_per_class: how many of each class, at least 1.
         seed: seed of the draw, which is made on the CPU.
-        num_categories: K.
+        num_categories: the number of categories, K.
 
     Returns:
         The chosen images, by class.

@@ -43,8 +43,8 @@ class CategoricalVAE(LatentModel):
 
     Args:
         num_pixels: pixels per image; may be left out with an encoder and a decoder of your own.
-        num_latents: N.
-        num_categories: K.
+        num_latents: the number of variables, N.
+        num_categories: the number of categories, K.
         hidden: widths of the encoder's hidden layers; none is a linear encoder, and None is 256.
         decoder_hidden: widths of the decoder's; None takes the encoder's in reverse.
         encoder: a network of your own, rows of pixels ``(rows, num_pixels)`` to the logits of all variables

@@ -31,7 +31,7 @@ class ConditionalPerceptron(nn.Module):
 
     Args:
         sizes: widths of the layers, as in :func:`perceptron`.
-        num_categories: K.
+        num_categories: the number of categories, K.
     """
 
     def __init__(self, sizes: Sequence[int], num_categories: int) -> None:

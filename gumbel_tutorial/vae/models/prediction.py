@@ -36,7 +36,7 @@ class StructuredPrediction(LatentModel):
     Args:
         num_pixels: pixels per image, an even number; the first half is the upper one.
         num_latents: N, the same in each layer.
-        num_categories: K.
+        num_categories: the number of categories, K.
         num_layers: L, at least 1.
         hidden: widths of hidden layers of each map.
 

@@ -172,7 +172,7 @@ def leading(found: Mapping[str, list[float]]) -> list[str]:
 def compare(runs: Iterable[Run], *columns: str) -> tuple[list[list[str]], list[str]]:
     """Return the lines of a table of tasks, and its header.
 
-    For each task the means over seeds of both bounds, those of a thousand codes with the published number
+    For each task the means over seeds of both bounds, before those of a thousand codes the published number
     in brackets; and in a last line the honest differences from which on two rows are told apart.
 
     Args:
@@ -195,7 +195,7 @@ def _cells(
 ) -> dict[str, str]:
     made = {row: f"{mean:.1f}" for row, mean in averages(found).items()}
     for row, number in published.items():
-        made[row] += f" ({number})"
+        made[row] = f"({number}) {made[row]}"
     return made | _told_apart_from(found)
 
 
@@ -214,8 +214,8 @@ def complete(found: Mapping[str, list[float]]) -> dict[str, list[float]]:
 def compare_grey(runs: Iterable[Run]) -> tuple[list[list[str]], list[str]]:
     """Return the lines of a table of the tasks on grey pixels, and its header.
 
-    For each task the means over :func:`complete` seeds of the loss on test images with the half width of
-    Student's interval, where runs of the row are recorded, the published number in brackets, and the
+    For each task the published number in brackets, the means over :func:`complete` seeds of the loss on test
+    images with the half width of Student's interval, where runs of the row are recorded, and the
     milliseconds of a step; in a last line the honest differences from which on two rows are told apart.
 
     Args:
@@ -226,7 +226,7 @@ def compare_grey(runs: Iterable[Run]) -> tuple[list[list[str]], list[str]]:
         found = complete(collect(runs, column, grey_loss))
         made = {row: f"({number})" for row, number in published.items()}
         for row, numbers in found.items():
-            made[row] = f"{interval(numbers)} {made[row]}"
+            made[row] = f"{made[row]} {interval(numbers)}"
         costs = averages(collect(runs, column, step_milliseconds))
         header += [column.removeprefix("Grey VAE ").strip("()"), "ms"]
         cells += [made | _told_apart_from(found)]

@@ -35,7 +35,7 @@ class Evaluation:
     Attributes:
         one_sample: $-\mathbb E\log w$ at discrete codes, a bound.
         multi_sample: $-\log\frac1m\sum_i w_i$ at discrete codes, a tighter bound.
-        num_samples: m.
+        num_samples: the number of codes, m.
         relaxed: the training objective at relaxed codes, no bound.
         temperature: temperature of the relaxed codes.
     """

@@ -222,7 +222,7 @@ def test_a_table_has_every_row_beside_the_published_and_what_tells_rows_apart(ru
     assert [len(row) for row in rows] == [len(header)] * (10 + 1) == [5] * 11
     assert [row[0] for row in rows[:-1]] == list(table.COLUMNS["SBN (Cat.)"].rows)
     by_name = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
-    assert by_name["Gumbel-Softmax"]["SBN (Cat.), a thousand"] == "58.3 (59.0)"
+    assert by_name["Gumbel-Softmax"]["SBN (Cat.), a thousand"] == "(59.0) 58.3"
     assert by_name["RLOO"]["SBN (Cat.), one"] == "78.7"
     numbers = [*table.collect(runs, "SBN (Cat.)", table.one_sample).values()]
     shown = float(by_name["told apart from"]["SBN (Cat.), one"])
@@ -240,8 +240,8 @@ def test_the_table_of_grey_pixels_has_an_interval_where_there_are_runs(runs):
         assert set(found) >= {"MVE", "ZGR", "ReinMax (1.2)", "ST"}
         assert set(map(len, found.values())) == {3}
         for row, number in tasks[task].items():
-            shown = f"{statistics.interval(found[row])} " if row in found else ""
-            assert by_name[row][short] == f"{shown}({number})"
+            shown = f" {statistics.interval(found[row])}" if row in found else ""
+            assert by_name[row][short] == f"({number}){shown}"
         shown = float(by_name["told apart from"][short])
         assert 0 <= shown - statistics.honest_difference([*found.values()]) < 0.1
 
