@@ -228,7 +228,7 @@ def compare_grey(runs: Iterable[Run]) -> tuple[list[list[str]], list[str]]:
         for row, numbers in found.items():
             made[row] = f"{made[row]} {interval(numbers)}"
         costs = averages(collect(runs, column, step_milliseconds))
-        header += [column.removeprefix("Grey VAE ").strip("()"), "ms"]
+        header += [column.removeprefix("Grey VAE ").strip("()").replace("x", "×"), "ms"]
         cells += [made | _told_apart_from(found)]
         cells += [{row: f"{cost:.0f}" for row, cost in costs.items()}]
     rows = [*COLUMNS[column].rows, "told apart from"]

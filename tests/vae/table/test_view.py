@@ -232,7 +232,7 @@ def test_a_table_has_every_row_beside_the_published_and_what_tells_rows_apart(ru
 def test_the_table_of_grey_pixels_has_an_interval_where_there_are_runs(runs):
     rows, header = table.compare_grey(runs)
     tasks = table.PUBLISHED_GREY
-    assert header[1::2] == ["128 x 4", "32 x 16", "8 x 64"]
+    assert header[1::2] == ["128 × 4", "32 × 16", "8 × 64"]
     assert [len(row) for row in rows] == [len(header)] * (5 + 1)
     by_name = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
     for task, short in zip(tasks, header[1::2], strict=True):
