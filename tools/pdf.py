@@ -40,6 +40,14 @@ FIT = """() => {
         shape(one.offsetWidth, one.offsetHeight) - shape(one.naturalWidth, one.naturalHeight)) > 0.02);
     return [...cut, ...bent].map(part => part.outerHTML.slice(0, 200));
 }"""
+# The contents have pages of their own, which no page of the site has.
+STYLE = """<style>
+.book-contents { break-before: page; }
+.book-contents ul { list-style: none; padding-left: 0; }
+.book-contents ul ul { padding-left: 1.2rem; }
+.book-contents li > div { display: flex; }
+.book-contents li > div > span { margin-left: auto; }
+</style>"""
 # The sheets that the contents name, known once the book was printed.
 NUMBERS = """numbers => {
     for (const [page, number] of Object.entries(numbers))
@@ -147,7 +155,7 @@ def assemble(book: list[str]) -> str:
     texts[0].h1.insert_after(BeautifulSoup(imprint(), "html.parser"))
     title = texts[0].h1.get_text()
     return f"""<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8">
-<title>{title}</title>{styles()}</head><body>{"".join(map(str, texts))}</body></html>"""
+<title>{title}</title>{styles()}{STYLE}</head><body>{"".join(map(str, texts))}</body></html>"""
 
 
 def print_book(browser, target: Path, book: list[str]) -> list[str]:

@@ -77,6 +77,18 @@ def test_the_pages_are_numbered_and_have_their_text(printed):
     assert not re.search(r"\\frac|\\mathbb", whole)
 
 
+def test_the_contents_name_the_sheet_on_which_a_page_begins(printed):
+    _, book = printed
+    contents = next(
+        text
+        for page in book.pages
+        if "Contents" in (text := page.extract_text()).split("\n")[0]
+    )
+    for title in ("5. The gradient-estimator laboratory", "Every equation, checked"):
+        number = int(re.search(rf"{re.escape(title)}\s*(\d+)", contents)[1])
+        assert title in " ".join(book.pages[number - 1].extract_text().split()[:12])
+
+
 def test_links_lead_to_a_place_in_the_book_or_to_another_host(printed):
     _, book = printed
     inside = [link for link in links(book) if "/Dest" in link]
