@@ -15,9 +15,9 @@
   // The laws, and beside them, or below on a phone, the plane of distance and agreement.
   function partsOf(width) {
     const wide = width >= WIDE;
-    const bars = { x: 92, y: 34, width: (wide ? 0.6 * width : width) - 92 - 46, height: 7 * 36 };
-    const side = wide ? 0.4 * width - 50 : Math.min(width - 60, 260);
-    const plane = { x: wide ? width - side - 6 : 46, y: wide ? 34 : bars.y + bars.height + 44, width: side, height: Math.min(side, bars.height) };
+    const bars = { x: 92, y: 34, width: (wide ? 0.6 * width : width) - 92 - 46, height: 7 * (wide ? 36 : 26) };
+    const side = wide ? 0.4 * width - 50 : Math.min(width - 60, 200);
+    const plane = { x: wide ? width - side - 6 : 46, y: wide ? 34 : bars.y + bars.height + 38, width: side, height: Math.min(side, wide ? bars.height : 160) };
     return { bars, plane };
   }
 
@@ -87,8 +87,9 @@
       look();
       const temperatures = [first.value, second.value];
       const distance = totalVariation(row(), ...temperatures);
-      const exact = kind.value === "one" ? agreement(row(), ...temperatures) : chance(row(), ...temperatures);
-      return { distance, exact, bounds: agreementBounds(distance), share: agreed / counted };
+      const together = agreement(row(), ...temperatures);
+      const exact = kind.value === "one" ? together : chance(row(), ...temperatures);
+      return { distance, exact, together, bounds: agreementBounds(distance), share: agreed / counted };
     }
 
     // Of the tokens that are named, and of all others together.
@@ -109,17 +110,18 @@
       const lines = parts();
       const longest = Math.max(...lines.flatMap((line) => line.law));
       const slot = box.height / lines.length;
+      const [gap, size] = slot < 30 ? [2, 11] : [3, 13];
       lines.forEach((line, i) => {
         const y = box.y + slot * i;
         pen.text(line.name, box.x - 10, y + slot / 2 + 5, { align: "right", colour: i < lines.length - 1 ? ink : muted });
         line.law.forEach((prob, which) => {
-          const [top, high] = [y + 4 + which * (slot / 2 - 3), slot / 2 - 5];
+          const [top, high] = [y + gap + 1 + which * (slot / 2 - gap), slot / 2 - gap - 2];
           const wide = (value) => (box.width * value) / longest;
           pen.ctx.globalAlpha = 0.45;
           pen.bar(box.x, top, wide(prob), high, categories[which]);
           pen.ctx.globalAlpha = 1;
           pen.bar(box.x, top, wide(line.both), high, categories[which]);
-          pen.text(prob.toFixed(2), box.x + wide(prob) + 6, top + high / 2 + 4.5, { size: 13, colour: muted });
+          pen.text(prob.toFixed(2), box.x + wide(prob) + 6, top + high / 2 + size / 3, { size, colour: muted });
         });
       });
       pen.line([[box.x, box.y], [box.x, box.y + box.height]], { colour: muted });
@@ -139,7 +141,7 @@
       pen.text("strong: both", x + 34, 17);
     }
 
-    function drawPlane(pen, box, { distance, exact, share }) {
+    function drawPlane(pen, box, { distance, exact, bounds, share }) {
       const { muted, faint, ink, categories } = pen.colours;
       const across = (value) => box.x + box.width * value;
       const up = (value) => box.y + box.height * (1 - value);
@@ -152,7 +154,7 @@
       for (const which of [0, 1]) {
         pen.line(grid.map((value) => [across(value), up(agreementBounds(value)[which])]), { colour: muted, width: 1.5 });
       }
-      pen.line([[across(distance), up(0)], [across(distance), up(1)]], { colour: muted, dash: [4, 4] });
+      pen.line([[across(distance), up(0)], [across(distance), up(bounds[1])]], { colour: muted, dash: [4, 4] });
       pen.mark(1, across(distance), up(share), { size: 7, filled: false, colour: categories[2] });
       pen.mark(0, across(distance), up(exact), { size: 4.5, colour: ink });
       pen.text("agreement", box.x, box.y - 12, { size: 14 });
@@ -177,10 +179,10 @@
     }
 
     function sentence() {
-      const { distance, exact, bounds, share } = numbers();
+      const { distance, exact, together, bounds, share } = numbers();
       const within = kind.value === "one"
         ? `between the bounds ${bounds[0].toFixed(3)} and ${bounds[1].toFixed(3)}`
-        : `where one noise for both would reach at least ${bounds[0].toFixed(3)}`;
+        : `which with one noise for both would be ${together.toFixed(3)}`;
       return `After “${row().after}”, entropy ${entropy(row(), 1).toFixed(2)} nats, the temperatures ${first.value.toFixed(2)} and `
         + `${second.value.toFixed(2)} are ${distance.toFixed(3)} apart in total variation. Both draw the same token with probability `
         + `${exact.toFixed(3)}, ${within}; of ${counted} pairs ${agreed} did, a share of ${share.toFixed(3)}.`;
@@ -195,7 +197,7 @@
       + "and a plane of total variation and agreement with two falling curves, the bounds, and the present pair between them.",
     caption: "With one noise two temperatures draw the same token nearly as often as any coupling could. "
       + "Bars: the laws of the next token on recorded logits; the strong part of a pair is drawn by both samplers at once. "
-      + "Point and square: their agreement, computed and drawn, between the bounds that the total variation gives; with a noise each it falls below both.",
+      + "Point and square: their agreement, computed and drawn, between the bounds that the total variation gives; with a noise each it is lower, mostly below both bounds.",
     height: heightOf,
     start,
   });

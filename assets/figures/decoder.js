@@ -11,6 +11,8 @@
   const decoder = readDecoder(DATA);
   const originals = fromLevels(DATA.originals);
 
+  const codeOf = (digit) => `the code of ${digit === 8 ? "an" : "a"} ${digit}`;
+
   const withClass = (code, dial, category) => code.map((value, i) => (i === dial ? category : value));
 
   // The dial whose classes draw the most different images.
@@ -46,7 +48,7 @@
     digits.append("start from ");
     DATA.codes.forEach((classes, digit) => {
       const button = figure.button({ label: String(digit), press: () => setAll(classes, digit) });
-      button.setAttribute("aria-label", `start from the code of a ${digit}`);
+      button.setAttribute("aria-label", `start from ${codeOf(digit)}`);
       digits.append(button);
     });
     const random = figure.button({
@@ -67,9 +69,10 @@
       if (y >= stripTop() - 4 && category >= 0 && category < 10) dials[turned].value = category + 1;
     });
 
+    const set = (values) => pixels(decoder, values).map((value) => value > 0.5);
     const changes = () => {
-      const before = pixels(decoder, begin.code);
-      return pixels(decoder, code()).map((value, i) => Math.abs(value - before[i]) > 0.5);
+      const before = set(begin.code);
+      return set(code()).map((isSet, i) => isSet !== before[i]);
     };
 
     function draw(pen) {
@@ -97,14 +100,14 @@
     }
 
     function sentence() {
-      const dark = pixels(decoder, code()).filter((value) => value > 0.5).length;
-      const from = begin.digit === null ? "the random code" : `the code of a ${begin.digit}`;
+      const dark = set(code()).filter(Boolean).length;
+      const from = begin.digit === null ? "the random code" : codeOf(begin.digit);
       const moved = code().filter((value, i) => value !== begin.code[i]).length;
       const flipped = changes().filter(Boolean).length;
       const what = moved === 0
         ? `This is ${from}.`
-        : `${moved} of 10 dials are off ${from}, and ${flipped} of 64 pixels with them.`;
-      return `Code ${code().map((value) => value + 1).join(" ")}: ${dark} pixels are set. ${what}`;
+        : `${moved} of 10 dials ${moved === 1 ? "is" : "are"} off ${from}, and ${flipped} of 64 pixels with ${moved === 1 ? "it" : "them"}.`;
+      return `Code ${code().map((value) => value + 1).join(" ")}: ${dark} ${dark === 1 ? "pixel is" : "pixels are"} set. ${what}`;
     }
 
     return { draw, sentence };

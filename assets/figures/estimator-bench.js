@@ -6,6 +6,7 @@
   const { problems, estimators, draw: drawSample, innerGaps, prepare, exact, toPlane, means, summary } = Bench;
   const { quantile, uniforms } = Laws;
   const [POINTS, LARGEST] = [150, 32];
+  const OUTSIDE = 122; // the width of the words for points that are out of sight
   const PART = 1600; // draws whose inner noise is drawn in a frame
   // Exact gradients are one unit long and point to the right.
   const [LEFT, RIGHT] = [-1.7, 3.3];
@@ -43,6 +44,8 @@
     const estimator = figure.menu({
       label: "estimator", options: Object.keys(estimators), value: "Gumbel-Softmax", change: fitTemperature,
     });
+    // The longest name has no room beside the label on a phone.
+    estimator.parentElement.style.flexWrap = "wrap";
     const heat = figure.slider({
       label: 'temperature <i class="figure-math">τ</i>', low: -50, high: 35, step: 1, value: 0,
       text: (place) => toTemperature(place).toFixed(2), change: changed,
@@ -58,6 +61,7 @@
     // ReinMax has no temperature below one.
     function fitTemperature() {
       heat.input.disabled = !hasTemperature();
+      heat.input.parentElement.style.color = hasTemperature() ? "" : "var(--pst-color-text-muted)";
       heat.input.min = estimator.value === "ReinMax" ? 0 : -50;
       heat.value = Math.max(heat.value, heat.input.min);
       average();
@@ -134,7 +138,7 @@
       ctx.setLineDash([]);
     }
 
-    function drawLegend(pen, outside) {
+    function drawLegend(pen) {
       pen.bar(0, 0, pen.width, 34, pen.colours.ground);
       let x = 2;
       const arrows = [["exact gradient", pen.colours.ink, 4], ["mean of the estimates", pen.colours.categories[1], 2.5]];
@@ -143,10 +147,13 @@
         pen.line([[x + 17, 9], [x + 24, 14], [x + 17, 19]], { colour, width });
         x += 50 + pen.text(words, x + 31, 19);
       }
-      if (outside > 0) {
-        const words = `${outside} of ${POINTS} lie outside`;
-        pen.text(words, pen.width - 4, pen.height - 8, { align: "right", size: 13, colour: pen.colours.muted });
-      }
+    }
+
+    function drawOutside(pen, outside) {
+      if (outside === 0) return;
+      const words = `${outside} of ${POINTS} ${outside === 1 ? "lies" : "lie"} outside`;
+      pen.bar(pen.width - OUTSIDE, pen.height - 24, OUTSIDE, 24, pen.colours.ground);
+      pen.text(words, pen.width - 4, pen.height - 8, { align: "right", size: 13, colour: pen.colours.muted });
     }
 
     function draw(pen) {
@@ -160,7 +167,8 @@
       // The second may lie on the first.
       arrow(pen, [1, 0], pen.colours.ink, 5);
       arrow(pen, mean, pen.colours.categories[1], 2.5);
-      drawLegend(pen, outside);
+      drawLegend(pen);
+      drawOutside(pen, outside);
     }
 
     function sentence() {
@@ -168,7 +176,8 @@
       const at = hasTemperature() ? ` at temperature ${toTemperature(heat.value).toFixed(2)}` : "";
       const many = budget() === 1 ? "one estimate at a time" : `means of ${budget()}`;
       const rest = (spread / Math.sqrt(budget())).toFixed(2);
-      return `${estimator.value}${at} on the ${problem.value} loss, ${many}: the mean is off by `
+      const name = estimator.value[0].toUpperCase() + estimator.value.slice(1);
+      return `${name}${at} on the ${problem.value} loss, ${many}: the mean is off by `
         + `${bias.toFixed(2)}\u00a0±\u00a0${(2 * error).toFixed(2)} of the exact gradient, and the spread about the mean is ${rest}.`;
     }
 

@@ -25,6 +25,9 @@
 //   choice({label, options: [[value, "text"], ...], value, change})   one of a few
 //   menu({label, options: ["text", ...], value, change})   one of several, folded away
 //   button({label, press})
+//   player({label, slider, pace, from})    a button that moves a slider to its end, `pace` a second (below zero: to its
+//                           low end), and then again from the other, or from `from`. It is called "stop" while the
+//                           slider moves; a second press stops it where it is, and so does a hand on the slider.
 //       each returns an object with `value` (to read and to set) or the element, and redraws after a change
 //   handle({name: () => "...", place: () => [x, y], drag(x, y), step(right, up)})
 //       a thing on the picture that is dragged, or moved by the arrow keys
@@ -33,6 +36,7 @@
 //   redraw()                draw soon, and say the new sentence when the figure has come to rest
 //   animate(move)           calls move(seconds since the call before) until it returns false; the sentence follows.
 //                           A reader who asked for little motion gets one call, move(Infinity): go to the end.
+//                           Until the new sentence is there the old one, which is no longer true, is hidden.
 //   stop()                  ends the animation where it is
 //   width, height           of the picture, in CSS pixels
 //
@@ -137,12 +141,15 @@
       this.canvas.setAttribute("aria-label", definition.description);
       this.stage = make("div", { className: "figure-stage" }, this.canvas);
       this.controls = make("div", { className: "figure-controls" });
-      this.status = make("p", { className: "figure-status" });
+      // What is said can be hidden without the element whose changes are read out.
+      this.said = make("span");
+      this.status = make("p", { className: "figure-status" }, this.said);
       this.root = make("div", { className: "moving-figure" }, this.stage, this.controls, this.status);
       this.root.setAttribute("role", "group");
       this.root.setAttribute("aria-label", definition.title);
       this.root.figure = this;
       this.handles = [];
+      this.players = [];
       this.onScreen = this.stale = this.introduced = false;
     }
 
@@ -167,7 +174,7 @@
     // read out: only then does the element become one whose changes are.
     introduce() {
       this.introduced = true;
-      write(this.status, this.sentence());
+      write(this.said, this.sentence());
       this.status.setAttribute("role", "status");
     }
 
@@ -179,12 +186,14 @@
       Object.assign(this, { width, height });
       Object.assign(this.canvas, { width: Math.round(width * dense), height: Math.round(height * dense) });
       this.canvas.style.height = `${height}px`;
-      this.redraw(false);
+      this.stale = true;
+      // A canvas of a new size is empty, and would be shown before the next frame is drawn.
+      if (this.onScreen) this.paint();
     }
 
-    redraw(speak = true) {
+    redraw() {
       this.stale = true;
-      if (speak) this.speakSoon();
+      this.speakSoon();
       if (this.onScreen) this.request();
     }
 
@@ -219,15 +228,26 @@
       clearTimeout(this.silent);
       this.silent = setTimeout(() => {
         if (this.move) return this.speakSoon();
-        if (this.introduced) write(this.status, this.sentence());
+        if (this.introduced) write(this.said, this.sentence());
+        this.root.classList.remove("is-in-motion");
         this.silent = undefined;
       }, QUIET);
+    }
+
+    get move() {
+      return this.moving;
+    }
+
+    set move(move) {
+      this.moving = move;
+      for (const rename of this.players) rename();
     }
 
     animate(move) {
       this.before = undefined;
       this.move = calm.matches ? undefined : move;
       if (calm.matches) move(Infinity);
+      else this.root.classList.add("is-in-motion");
       this.redraw();
     }
 
@@ -294,6 +314,32 @@
         this.redraw();
       });
       this.controls.append(button);
+      return button;
+    }
+
+    player({ label, slider, pace, from = (place) => place }) {
+      const { input } = slider;
+      const [low, high] = [Number(input.min), Number(input.max)];
+      const [start, end] = pace > 0 ? [low, high] : [high, low];
+      let place;
+      const go = (seconds) => {
+        place = Math.min(Math.max(place + pace * seconds, low), high);
+        slider.value = place;
+        return place !== end;
+      };
+      const isGoing = () => this.move === go;
+      const button = this.button({
+        label,
+        press: () => {
+          if (isGoing()) return this.stop();
+          place = slider.value === end ? start : from(slider.value);
+          // It is as wide under its other name, so that what follows it stays in its place.
+          button.style.minWidth = `${button.offsetWidth}px`;
+          this.animate(go);
+        },
+      });
+      input.addEventListener("input", () => isGoing() && this.stop());
+      this.players.push(() => write(button, isGoing() ? "stop" : label));
       return button;
     }
 

@@ -21,7 +21,7 @@
   }
 
   function start(figure) {
-    const places = [Math.log(6), Math.log(3), 0, 0, 0, 0];
+    const places = [Math.log(6), Math.log(3), 0, -0.7, -1.4, -2.1];
     const count = figure.slider({
       label: 'categories <i class="figure-math">K</i>', low: 1, high: MOST, step: 1, value: 3, change: showHandles,
     });
@@ -32,7 +32,7 @@
     const noise = figure.choice({
       label: "noise", options: [["own", "independent"], ["shared", "one value for all"]], value: "own",
     });
-    figure.button({ label: "slide", press: slideOn });
+    figure.player({ label: "slide", slider: slide, pace: 60 });
 
     const locations = () => places.slice(0, count.value);
     const target = () => locationOfMaximum(locations(), scale.value);
@@ -43,15 +43,6 @@
       noise.value === "own"
         ? GRID.map((x) => densityOfMaximum(x, locations(), scale.value))
         : curve(Math.max(...locations()));
-
-    function slideOn() {
-      let share = slide.value >= 100 ? 0 : slide.value;
-      figure.animate((seconds) => {
-        share = Math.min(share + 60 * seconds, 100);
-        slide.value = Math.round(share);
-        return share < 100;
-      });
-    }
 
     const bottom = () => figure.height - 44;
     const across = (x) => ((x - LEFT) / (RIGHT - LEFT)) * figure.width;
@@ -87,7 +78,6 @@
       const [goal, now] = [across(target()), across(slid())];
       pen.line([[goal, bottom()], [goal, bottom() - 10]], { width: 2.5 });
       pen.text("log-sum-exp", goal, bottom() + 38, { align: "center", size: 14 });
-      pen.line([[goal, bottom() + 25], [goal, bottom() + 4]]);
       pen.line([[now, bottom()], [now, bottom() - 10]], { colour: pen.colours.link, width: 2.5 });
     }
 
@@ -111,13 +101,17 @@
       drawLegend(pen);
     }
 
-    function sentence() {
-      const gap = largestGap(maximum(), curve(slid()));
-      const where = noise.value === "own"
+    function lawOfMaximum() {
+      if (count.value === 1) return "the maximum is this Gumbel itself";
+      return noise.value === "own"
         ? `the maximum is a Gumbel at ${short(target())}, their log-sum-exp in units of the scale`
         : `with one noise value for all the maximum is a Gumbel at the largest of them, ${short(Math.max(...locations()))}`;
+    }
+
+    function sentence() {
+      const gap = largestGap(maximum(), curve(slid()));
       const off = gap < 1e-9 ? "lies on it" : `is up to ${gap.toFixed(3)} away from it`;
-      return `${NUMBERS[count.value]} of scale ${scale.value.toFixed(1)} at ${listed(locations())}: ${where}. `
+      return `${NUMBERS[count.value]} of scale ${scale.value.toFixed(1)} at ${listed(locations())}: ${lawOfMaximum()}. `
         + `The sliding Gumbel, at ${short(slid())}, ${off}.`;
     }
 

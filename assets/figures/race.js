@@ -13,6 +13,7 @@
   const PACE = 0.16; // units of time that a run takes a second
   const MANY = 100;
   const WIDE = 540;
+  const PLACE = 24; // the width of "2nd"
 
   const named = (categories) => categories.map((category) => category + 1).join(" ");
 
@@ -21,15 +22,19 @@
     const wide = width >= WIDE;
     const room = wide ? (width - 40) / 2 : width;
     const race = { x: 30, y: 34, width: room - 44, height: wide ? 190 : 120 };
-    const values = { x: wide ? room + 40 + 34 : 34, y: wide ? 34 : 224, width: room - 48, height: 190 };
-    const tally = { x: 6, y: values.y + values.height + 66, width: width - 12, height: 90 };
+    const values = { x: wide ? room + 40 + 34 : 34, y: wide ? 34 : 213, width: room - 48, height: wide ? 190 : 120 };
+    const tally = { x: 6, y: values.y + values.height + (wide ? 66 : 63), width: width - 12, height: wide ? 90 : 66 };
     return { race, values, tally };
   }
 
-  const heightOf = (width) => partsOf(width).tally.y + 90 + 46;
+  function heightOf(width) {
+    const { tally } = partsOf(width);
+    return tally.y + tally.height + 46;
+  }
 
   function start(figure) {
-    const next = uniforms(31);
+    // The first run of these is one of the longer ones, with the marks well apart.
+    const next = uniforms(715);
     let noise, times, order, now, run, counts;
 
     const stop = figure.choice({
@@ -101,15 +106,24 @@
         pen.bar(box.x, y - 2, across(Math.min(time, now)) - box.x, 4, pen.colours.categories[category]);
         if (time > LONGEST) pen.text("›", across(LONGEST) + 4, y + 5, { colour: muted, size: 18 });
         else pen.mark(category, across(time), y, { size: 6.5, filled: arrived });
-        if (arrived) place(pen, category, across(time) + 12, y);
       });
       pen.line([[across(now), box.y], [across(now), box.y + box.height]], { colour: ink, dash: [5, 4] });
+      // Above the lanes, and left of a mark that has no room on its right.
+      places((category, time) => {
+        const x = across(time);
+        return [x + (x > box.x + box.width - 24 ? -PLACE - 10 : 12), box.y + (box.height * (category + 0.5)) / 3 - 9];
+      }, pen);
       axis(pen, box, [0, 0.5, 1], across);
     }
 
-    function place(pen, category, x, y) {
-      // Above the line of the category.
-      pen.text(["1st", "2nd", "3rd"][order.indexOf(category)], x, y - 6, { size: 14, bold: order[0] === category });
+    // The words for those that have arrived, each with the ground behind it, for the moment may cross it.
+    function places(at, pen) {
+      times.forEach((time, category) => {
+        if (time > now) return;
+        const [x, y] = at(category, time);
+        pen.bar(x - 2, y - 11, PLACE + 4, 13, pen.colours.ground);
+        pen.text(["1st", "2nd", "3rd"][order.indexOf(category)], x, y, { size: 14, bold: order[0] === category });
+      });
     }
 
     function axis(pen, box, ticks, across) {
@@ -136,19 +150,23 @@
         pen.line([[x, up(LOGITS[category])], [x, up(value)]], { colour: pen.colours.categories[category], width: 2 });
         pen.line([[x - 12, up(LOGITS[category])], [x + 12, up(LOGITS[category])]], { colour: pen.colours.categories[category], width: 3 });
         pen.mark(category, x, up(value), { size: 6.5, filled: arrived });
-        if (arrived) place(pen, category, x + 12, up(value) - 9);
         pen.text(String(category + 1), x, box.y + box.height + 19, { align: "center", size: 14, colour: muted });
       });
       const level = up(-Math.log(Math.max(now, 1e-9)));
       pen.line([[box.x, level], [box.x + box.width, level]], { colour: ink, dash: [5, 4] });
+      // Above the level of the mark, or below where the title is.
+      places((category, time) => {
+        const y = up(-Math.log(time));
+        return [box.x + (box.width * (category + 0.5)) / 3 + 16, y + (y < box.y + 12 ? 18 : -13)];
+      }, pen);
     }
 
     function drawTally(pen, box) {
       const { muted, faint, ink, ground } = pen.colours;
       const law = LAWS[k()];
-      // A first run alone has the share one, which is cut off.
-      const full = k() === 1 ? 0.7 : 0.5;
-      const high = (share) => (box.height * Math.min(share, 1.1 * full)) / full;
+      // The first few runs may all have one winner.
+      const full = Math.max(k() === 1 ? 0.7 : 0.5, ...counts.map((one) => one / run));
+      const high = (share) => (box.height * share) / full;
       const foot = box.y + box.height;
       pen.text(`${k() === 1 ? "the winners" : "the first two"} of ${run} ${run === 1 ? "run" : "runs"}, and their probabilities`, box.x, box.y - 22);
       pen.line([[box.x, foot], [box.x + box.width, foot]], { colour: muted });

@@ -11,7 +11,7 @@
   const toTemperature = (place) => 10 ** (place / 50);
   const CODE = {
     soft: "sample = y",
-    hard: "sample = z + (y - y.detach())",
+    hard: "sample = z + (y − y.detach())",
     detached: "sample = z",
   };
   const PASSED = {
@@ -26,12 +26,16 @@
   // Beneath a bar there is room for a digit or two; the table and the sentence have the rest.
   function brief(value, short) {
     if (!short) return signed(value);
+    if (Math.abs(value) >= 9.95) return value.toFixed(0).replace("-", "−");
     return Math.abs(value) < 0.05 ? "0" : value.toFixed(1).replace("-", "−").replace(/^(−?)0\./, "$1.");
   }
 
   const widthOf = (room) => Math.min(room * 0.72, 104);
+  const isShort = (room) => widthOf(room) < 80;
 
-  const withError = ({ mean, error }) => signed(mean) + (error < 0.005 ? "" : ` ± ${error.toFixed(2)}`);
+  // No column of a phone holds a mean and its error in one line.
+  const withError = ({ mean, error }, narrow) =>
+    signed(mean) + (error < 0.005 ? "" : `${narrow ? "\n" : "\u00a0"}±\u00a0${error.toFixed(2)}`);
 
   // Four stations from left to right, in two rows: forward above, backward below.
   function placesOf(width) {
@@ -129,16 +133,19 @@
 
     function station(pen, { room, high, xs }, at, y, name, values, scale, colour, pale = false) {
       const wide = widthOf(room);
-      const short = wide < 80;
+      const short = isShort(room);
+      const slot = wide / values.length;
+      // Numbers may stand wider than their bars, below the arrows.
+      const pitch = short ? (0.86 * room) / values.length : slot;
+      const size = short || values.some((value) => value < 0) ? 11 : 12;
       const x = xs[at] + (room - wide) / 2;
       const zero = y + high * (values.some((value) => value < 0) ? 0.55 : 1);
       const part = values.some((value) => value < 0) ? 0.5 * high : high;
       pen.ctx.globalAlpha = pale ? 0.35 : 1;
       values.forEach((value, i) => {
         const tall = (part * Math.max(Math.min(value / scale, 1), -1));
-        const slot = wide / values.length;
         pen.bar(x + slot * (i + 0.15), zero - Math.max(tall, 0), slot * 0.7, Math.abs(tall), pen.colours.categories[i]);
-        pen.text(brief(value, short), x + slot * (i + 0.5), y + high + 16, { align: "center", size: values.some((one) => one < 0) ? 11 : 12, colour });
+        pen.text(brief(value, short), x + wide / 2 + pitch * (i - 1), y + high + 16, { align: "center", size, colour });
       });
       pen.line([[x, zero], [x + wide, zero]], { colour: pen.colours.muted });
       pen.ctx.globalAlpha = 1;
@@ -182,15 +189,17 @@
       element.className = "figure-table";
       const head = `<thead><tr><td></td><th scope="col"><i class="figure-math">f</i>, forward</th>${[1, 2, 3]
         .map((i) => `<th scope="col">back to <i class="figure-math">ℓ</i><sub>${i}</sub></th>`).join("")}</tr></thead>`;
-      const rows = ["this draw", "mean of 4000", "exact"];
+      const rows = ["this draw", "mean", "exact"];
       element.innerHTML = head + `<tbody>${rows.map((name) => `<tr><th scope="row">${name}</th>${"<td></td>".repeat(4)}</tr>`).join("")}</tbody>`;
       const body = [...element.tBodies[0].rows].map((row) => [...row.querySelectorAll("td")]);
+      element.tBodies[0].style.verticalAlign = "baseline";
+      for (const cell of body[1]) cell.style.whiteSpace = "pre";
       return {
         element,
         fill(one, mean, exact) {
           const shown = [
             [one.value, ...one.gradient].map(signed),
-            [mean.value, ...mean.gradient].map(withError),
+            [mean.value, ...mean.gradient].map((one) => withError(one, isShort(figure.width / 4))),
             [exact.value, ...exact.gradient].map(signed),
           ];
           shown.forEach((row, i) => row.forEach((text, j) => Figures.write(body[i][j], text)));
@@ -203,7 +212,7 @@
       const exact = exactGradient(LOGITS, loss.value);
       const { value, gradient } = means();
       return `${CODE[kind.value]}: ${PASSED[kind.value]}. In this draw f is ${signed(one.value)} and the gradient ${list(one.gradient)}; `
-        + `on average ${signed(value.mean)} and ${list(gradient.map((entry) => entry.mean))}, where ${signed(exact.value)} and ${list(exact.gradient)} are exact.`;
+        + `on average over ${NOISE.length} draws ${signed(value.mean)} and ${list(gradient.map((entry) => entry.mean))}, where ${signed(exact.value)} and ${list(exact.gradient)} are exact.`;
     }
 
     return { draw, sentence };

@@ -20,16 +20,7 @@
     const stage = figure.slider({
       label: "training step", low: 0, high: LAST, step: 1, value: LAST, text: (at) => thousands(DATA.step[at]),
     });
-    figure.button({ label: "play", press: play });
-
-    function play() {
-      let at = stage.value >= LAST ? 0 : stage.value;
-      figure.animate((seconds) => {
-        at = Math.min(at + seconds / SECONDS, LAST);
-        stage.value = Math.floor(at);
-        return at < LAST;
-      });
-    }
+    figure.player({ label: "play", slider: stage, pace: 1 / SECONDS });
 
     const left = () => (figure.width >= 540 ? 128 : 0);
     // The frame of an image is a pixel outside it.
@@ -53,7 +44,7 @@
     const up = (value) => floor() - ((value - LOWEST) / (HIGHEST - LOWEST)) * (floor() - plotTop() - 10);
 
     function drawBounds(pen) {
-      const { muted, faint, link, categories } = pen.colours;
+      const { muted, faint, ground, link, categories } = pen.colours;
       for (const value of [20, 30, 40]) {
         pen.line([[34, up(value)], [pen.width, up(value)]], { colour: faint });
         pen.text(String(value), 28, up(value) + 4, { align: "right", size: 13, colour: muted });
@@ -64,6 +55,9 @@
       pen.text(thousands(DATA.step[LAST]), pen.width, floor() + 18, { align: "right", size: 13, colour: muted });
       const now = across(DATA.step[stage.value]);
       pen.line([[now, plotTop()], [now, floor()]], { colour: link, width: 2 });
+      // Under the words, over the lines of the axis and that of the step.
+      pen.bar(pen.width - 212, plotTop() + 4, 212, 66, ground);
+      pen.bar(36, plotTop() - 4, 92, 17, ground);
       LINES.forEach(([key, name, dash], line) => {
         const colour = categories[line];
         pen.line(DATA[key].map((value, at) => [across(DATA.step[at]), up(value)]), { colour, width: 2.5, dash });

@@ -27,7 +27,7 @@
     return { wide, side, left, top: 30, bottom: 30 + HALF_ROOT * side };
   }
 
-  const heightOf = (width) => frameOf(width).bottom + 32 + (frameOf(width).wide ? 0 : 150);
+  const heightOf = (width) => frameOf(width).bottom + 32 + (frameOf(width).wide ? 0 : 168);
 
   const toPlane = ({ side, left, bottom }, [first, , third]) => [left + side * (third + first / 2), bottom - HALF_ROOT * side * first];
 
@@ -102,7 +102,8 @@
     Object.assign(pen.ctx, { strokeStyle: pen.colours.muted, lineWidth: 1 });
     pen.ctx.stroke();
     const { side, left, top, bottom } = frame;
-    const places = [[left + side / 2, top - 14], [left - 14, bottom + 10], [left + side + 14, bottom + 10]];
+    // Clear of a sample that is marked in the corner.
+    const places = [[left + side / 2, top - 20], [left - 18, bottom + 16], [left + side + 21, bottom + 16]];
     places.forEach(([x, y], category) => {
       pen.mark(category, x - 7, y, { size: 4.5 });
       pen.text(String(category + 1), x + 2, y, { base: "middle" });
@@ -146,7 +147,7 @@
     pen.ctx.stroke();
   }
 
-  // Pi is a ring, the mean a filled diamond; a line is the gap between them.
+  // Pi is a ring, the mean a filled diamond that fits into it; a line is the gap between them.
   function drawMean(pen, frame, probs, mean) {
     const { ground } = pen.colours;
     const [from, to] = [toPlane(frame, probs), toPlane(frame, mean)];
@@ -159,7 +160,7 @@
   function drawRing(pen, [x, y]) {
     const { ctx, colours: { ink, ground } } = pen;
     ctx.beginPath();
-    ctx.arc(x, y, 7, 0, 2 * Math.PI);
+    ctx.arc(x, y, 10, 0, 2 * Math.PI);
     Object.assign(ctx, { fillStyle: ground, strokeStyle: ink, lineWidth: 2.5 });
     ctx.fill();
     ctx.stroke();
@@ -175,11 +176,13 @@
     const { wide, side, left, top, bottom } = frame;
     const [x, y] = wide ? [left + side + 50, top + 20] : [0, bottom + 44];
     const room = pen.width - x - 112;
-    drawRing(pen, [x + 9, y]);
-    pen.text("π", x + 22, y + 5, { math: true, size: 17 });
-    drawDiamond(pen, [x + 62, y]);
-    pen.text("mean of", x + 74, y + 5);
-    pen.text("y", x + 129, y + 5, { math: true, size: 17 });
+    drawRing(pen, [x + 12, y]);
+    pen.line([[x + 31, y - 11], [x + 31, y + 11]], { width: 2.5 });
+    pen.text("π", x + 38, y + 5, { math: true, size: 17 });
+    drawDiamond(pen, [x + 70, y]);
+    pen.text("mean of", x + 82, y + 5);
+    pen.text("y", x + 137, y + 5, { math: true, size: 17 });
+    pen.text("π", x + 26 + room + 86, y + 5, { align: "right", math: true, size: 17, colour: pen.colours.muted });
     probs.forEach((prob, i) => {
       const row = y + 34 + 27 * i;
       pen.mark(i, x + 9, row, { size: 4.5 });
@@ -196,12 +199,11 @@
 
   function drawScale(pen, [x, y]) {
     const room = pen.width - x - 112;
-    const steps = 60;
-    for (let i = 0; i < steps; i++) {
-      pen.ctx.globalAlpha = (i + 0.5) / steps;
-      pen.bar(x + 26 + (room * i) / steps, y + 4, room / steps + 0.3, 12, pen.colours.categories[0]);
-    }
-    pen.ctx.globalAlpha = 1;
+    const [colour] = pen.colours.categories;
+    const shades = pen.ctx.createLinearGradient(x + 26, 0, x + 26 + room, 0);
+    shades.addColorStop(0, `${colour}00`);
+    shades.addColorStop(1, colour);
+    pen.bar(x + 26, y + 4, room, 12, shades);
     for (const tick of [0.1, 1, 10, 100]) {
       pen.text(String(tick), x + 26 + room * shade(Math.log(tick)), y + 34, { align: "center", size: 13, colour: pen.colours.muted });
     }
@@ -229,19 +231,9 @@
     });
     const temperature = () => toTemperature(slider.value);
     const view = figure.choice({ label: "show", options: [["samples", "samples"], ["density", "density"]], value: "samples" });
-    figure.button({ label: "cool down", press: coolDown });
+    figure.player({ label: "cool down", slider, pace: -24, from: () => HOTTEST });
     figure.button({ label: "another sample", press: () => (chosen = (chosen + 1) % NOISE.length) });
     figure.button({ label: 'equal <i class="figure-math">π</i>', press: () => (probs = probs === EQUAL ? START : EQUAL) });
-
-    function coolDown() {
-      slider.value = HOTTEST;
-      let place = HOTTEST;
-      figure.animate((seconds) => {
-        place = Math.max(place - 24 * seconds, COLDEST);
-        slider.value = Math.round(place);
-        return place > COLDEST;
-      });
-    }
 
     figure.handle({
       name: () => `π = ${vector(probs)}; drag it, or move it with the arrow keys`,

@@ -30,7 +30,7 @@
     const heat = figure.slider({
       label: "temperature", low: 0.2, high: 1.5, step: 0.05, value: 0.5, text: (tau) => tau.toFixed(2), change: forget,
     });
-    figure.button({ label: "write", press: write });
+    figure.player({ label: "write", slider: length, pace: PACE });
     figure.button({ label: "another text", press: another });
 
     let marked, plain, mean, bounds;
@@ -41,11 +41,12 @@
     // A row in each frame; until all are there the former text stays.
     function another() {
       look();
-      let at = 0;
+      const dealt = [];
       figure.animate((seconds) => {
-        const end = seconds === Infinity ? ROWS.length : at + 1;
-        for (; at < end; at++) noises[at] = noiseOf(ROWS[at]);
-        if (at < ROWS.length) return true;
+        const end = seconds === Infinity ? ROWS.length : dealt.length + 1;
+        while (dealt.length < end) dealt.push(noiseOf(ROWS[dealt.length]));
+        if (dealt.length < ROWS.length) return true;
+        noises = dealt;
         others = tokens(() => quantile(next()));
         forget();
         return false;
@@ -78,15 +79,6 @@
       const [means, entropies] = [ofRows((row) => meanScore(row, heat.value)), ofRows((row) => entropy(row, heat.value))];
       mean = sums(tokens((token) => means[token % ROWS.length]));
       bounds = [0, 1].map((which) => sums(tokens((token) => meanScoreBounds(entropies[token % ROWS.length])[which])));
-    }
-
-    function write() {
-      let at = length.value >= LONGEST ? 0 : length.value;
-      figure.animate((seconds) => {
-        at = Math.min(at + PACE * seconds, LONGEST);
-        length.value = Math.max(1, Math.floor(at));
-        return at < LONGEST;
-      });
     }
 
     const box = () => ({ left: 40, right: figure.width - 8, top: 34, bottom: figure.height - 44 });
@@ -137,11 +129,13 @@
       return at < 0 ? Infinity : at;
     };
 
+    // On a ground, over the lines of the axis and below the curves.
     function drawLegend(pen) {
-      const { categories, ink, faint } = pen.colours;
+      const { categories, ink, faint, ground } = pen.colours;
       const lines = [
         ["with the mark", categories[0], []], ["without", categories[1], [8, 4]], ["limit of one in a hundred", ink, [2, 3]],
       ];
+      pen.bar(box().left + 4, box().top, 192, 86, ground);
       lines.forEach(([name, colour, dash], i) => {
         const y = box().top + 14 + 21 * i;
         pen.line([[box().left + 10, y - 5], [box().left + 38, y - 5]], { colour, width: 2.5, dash });
@@ -154,10 +148,10 @@
 
     function draw(pen) {
       look();
-      drawBounds(pen);
       drawAxes(pen);
-      drawTexts(pen);
       drawLegend(pen);
+      drawBounds(pen);
+      drawTexts(pen);
     }
 
     function sentence() {

@@ -188,6 +188,114 @@ def test_a_reader_who_wants_little_motion_sees_the_end_at_once(opened):
     assert figure.get_by_role("slider").get_attribute("aria-valuetext") == "0.05"
 
 
+# The figures with a motion that takes seconds, its button and the slider that it moves.
+PLAYED = {
+    "triangle": ("cool down", "temperature"),
+    "max-stability": ("slide", "slide a Gumbel"),
+    "training": ("play", "training step"),
+    "watermark-score": ("write", "tokens"),
+}
+
+
+def is_moving(figure):
+    return figure.evaluate("element => Boolean(element.figure.move)")
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_a_motion_is_stopped_by_its_button_and_by_its_slider(opened, name):
+    label, moved = PLAYED[name]
+    figure = opened(name)
+    slider = figure.get_by_role("slider", name=moved)
+    button = figure.get_by_role("button", name=label, exact=True)
+    stop = figure.get_by_role("button", name="stop", exact=True)
+    sentence = figure.get_by_role("status").locator("span")
+    before = said(figure)
+    button.press("Enter")
+    assert is_moving(figure)
+    assert not sentence.is_visible()
+    figure.page.evaluate(TWELVE_FRAMES)
+    stop.press("Enter")
+    assert not is_moving(figure)
+    assert button.is_visible()
+    assert said(figure) != before
+    assert sentence.is_visible()
+    button.press("Enter")
+    figure.page.evaluate(TWELVE_FRAMES)
+    slider.press("ArrowRight")
+    assert not is_moving(figure)
+    place = slider.input_value()
+    figure.page.evaluate(TWELVE_FRAMES)
+    assert slider.input_value() == place
+    assert place not in (slider.get_attribute("min"), slider.get_attribute("max"))
+
+
+def test_a_motion_goes_to_its_end_and_its_button_has_its_name_again(opened):
+    figure = opened("max-stability")
+    figure.get_by_role("slider", name="slide a Gumbel").fill("90")
+    figure.get_by_role("button", name="slide", exact=True).click()
+    assert said(figure).endswith("The sliding Gumbel, at 2.30, lies on it.")
+    assert figure.get_by_role("button", name="slide", exact=True).is_visible()
+
+
+def test_a_text_that_is_half_dealt_when_the_writing_begins_is_not_shown(opened):
+    figure = opened("watermark-score")
+    before = said(figure)
+    figure.evaluate(
+        """element => {
+            const [write, another] = element.querySelectorAll("button");
+            another.click();
+            element.figure.move(0);
+            write.click();
+        }"""
+    )
+    assert said(figure) == before
+
+
+@places
+def test_a_picture_of_a_new_size_is_drawn_at_once(opened, name):
+    drawn = opened(name).evaluate(
+        """element => {
+            const {canvas} = element.figure;
+            element.figure.resize();
+            return canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+        }"""
+    )
+    assert drawn
+
+
+# The words that leave the canvas, wholly or in part.
+CUT = """element => {
+    const {figure} = element;
+    const cut = new Set();
+    const {fillText} = CanvasRenderingContext2D.prototype;
+    const ctx = figure.canvas.getContext('2d');
+    ctx.fillText = (words, x, y) => {
+        fillText.call(ctx, words, x, y);
+        const box = ctx.measureText(words);
+        const [left, right] = [x - box.actualBoundingBoxLeft, x + box.actualBoundingBoxRight];
+        const [top, bottom] = [y - box.actualBoundingBoxAscent, y + box.actualBoundingBoxDescent];
+        if (left < -1 || top < -1 || right > figure.width + 1 || bottom > figure.height + 1) cut.add(words);
+    };
+    figure.paint();
+    delete ctx.fillText;
+    return [...cut];
+}"""
+
+
+@places
+def test_all_words_are_on_the_picture(opened, name):
+    figure = opened(name)
+    for width in (335, 384, 704):
+        figure.evaluate(
+            "(element, width) => { element.style.width = `${width}px`; element.figure.resize(); }",
+            width,
+        )
+        assert figure.evaluate(CUT) == []
+        for choice in figure.get_by_role("radio").all():
+            choice.check()
+            assert figure.evaluate(CUT) == []
+
+
 def numbers(text):
     return [float(number) for number in re.findall(r"\d+\.\d+", text)]
 
@@ -216,6 +324,27 @@ def test_the_race_is_over_when_the_first_arrives(opened):
     assert figure.evaluate("element => Boolean(element.figure.move)")
     settle(figure)
     assert not figure.evaluate("element => Boolean(element.figure.move)")
+
+
+def test_samplers_with_a_noise_each_agree_less_often(opened):
+    figure = opened("coupling")
+    both = r"same token with probability ([\d.]+)"
+    with_one = re.search(both, said(figure))[1]
+    figure.get_by_role("radio", name="one each").check()
+    sentence = said(figure)
+    assert f"which with one noise for both would be {with_one};" in sentence
+    assert float(re.search(both, sentence)[1]) < float(with_one)
+
+
+def test_a_phone_shows_a_figure_with_its_controls(opened):
+    page = opened("race").page
+    page.set_viewport_size({"width": 375, "height": 667})
+    for name in ("race", "coupling"):
+        figure = opened(name)
+        canvas = figure.locator("canvas").bounding_box()
+        controls = figure.locator(".figure-controls").bounding_box()
+        assert controls["y"] + controls["height"] - canvas["y"] <= 667
+    page.set_viewport_size({"width": 800, "height": 600})
 
 
 def test_straight_through_reads_one_point_and_moves_another(opened):

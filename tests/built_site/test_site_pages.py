@@ -22,7 +22,9 @@ def test_there_are_numbered_formulas_and_pictures_of_cells_to_look_at():
 
 def test_a_line_would_begin_with_what_belongs_to_the_formula_before_it(visit):
     tab, _, _ = visit("chapters/04_softmax_relaxation.html", width=375)
-    tab.add_style_tag(content=".unbroken, .bd-article span.math { white-space: normal; }")
+    tab.add_style_tag(
+        content=".unbroken, .bd-article span.math { white-space: normal; }"
+    )
     assert len(torn_lines(tab)) >= 1
 
 

@@ -47,8 +47,16 @@ def test_locations_scale_and_categories_change_the_maximum(opened):
     figure.get_by_role("slider", name="scale").press("End")
     assert "of scale 2.0 at " in said(figure)
     figure.get_by_role("slider", name="categories").press("Home")
-    assert said(figure).startswith("One Gumbel of scale 2.0 at 1.79: the maximum ")
+    only = "One Gumbel of scale 2.0 at 1.79: the maximum is this Gumbel itself. "
+    assert said(figure).startswith(only)
     assert figure.locator(".figure-handle:visible").count() == 1
+
+
+def test_six_locations_are_apart(opened):
+    figure = opened("max-stability")
+    figure.get_by_role("slider", name="categories").press("End")
+    listed = re.search(r" at (.*): the maximum", said(figure))[1]
+    assert len(set(re.split(", | and ", listed))) == 6
 
 
 def test_the_budget_shrinks_the_cloud_and_not_the_shift(opened):
@@ -84,7 +92,7 @@ def test_an_estimator_is_chosen_by_its_name(opened, name):
     heat.press("Home")
     figure.get_by_role("combobox", name="estimator").select_option(name)
     sentence = said(figure)
-    assert sentence.startswith(name)
+    assert sentence.startswith(name[0].upper() + name[1:])
     assert heat.is_disabled() == (name in ("REINFORCE", "RLOO"))
     if name in ("REINFORCE", "RLOO"):
         off = number(r"off by ([\d.]+)", sentence)
@@ -120,6 +128,27 @@ def test_a_dial_changes_pixels_and_a_digit_puts_them_back(opened):
     assert said(figure) == first
     figure.get_by_role("button", name="a random code").press("Enter")
     assert said(figure).endswith("This is the random code.")
+
+
+def test_pixels_that_change_are_those_that_are_set_or_unset(opened):
+    figure = opened("decoder")
+    figure.get_by_role("button", name="a random code").press("Enter")
+    # Of a random code many pixels are grey: a small change carries some over the half.
+    before = number(r"(\d+) pixels are set", said(figure))
+    for dial in range(1, 11):
+        slider = figure.get_by_role("slider", name=f"dial {dial}", exact=True)
+        place = slider.get_attribute("aria-valuetext")
+        for key in ("Home", "End"):
+            slider.press(key)
+            sentence = said(figure)
+            if not sentence.endswith("This is the random code."):
+                assert " 1 of 10 dials is off the random code, and " in sentence
+                changed = number(r"(\d+) of 64 pixels with it", sentence)
+                dark = number(r"(\d+) pixels are set", sentence)
+                assert abs(dark - before) <= changed
+        slider.fill(place)
+    figure.get_by_role("button", name="start from the code of an 8").click()
+    assert said(figure).endswith("This is the code of an 8.")
 
 
 def test_a_class_is_chosen_by_a_touch(opened):
