@@ -145,7 +145,7 @@
       for (const [words, colour, width] of arrows) {
         pen.line([[x, 14], [x + 24, 14]], { colour, width });
         pen.line([[x + 17, 9], [x + 24, 14], [x + 17, 19]], { colour, width });
-        x += 50 + pen.text(words, x + 31, 19);
+        x += 50 + pen.text(words, x + 31, 19, { size: pen.width < 320 ? 13 : 15 });
       }
     }
 

@@ -168,7 +168,7 @@
       const full = Math.max(k() === 1 ? 0.7 : 0.5, ...counts.map((one) => one / run));
       const high = (share) => (box.height * share) / full;
       const foot = box.y + box.height;
-      pen.text(`${k() === 1 ? "the winners" : "the first two"} of ${run} ${run === 1 ? "run" : "runs"}, and their probabilities`, box.x, box.y - 22);
+      pen.text(`${k() === 1 ? "the winners" : "the first two"} of ${run} ${run === 1 ? "run" : "runs"}, and their probabilities`, box.x, box.y - 22, { size: box.width < 310 ? 13 : 15 });
       pen.line([[box.x, foot], [box.x + box.width, foot]], { colour: muted });
       law.forEach((prob, i) => {
         const slot = box.width / law.length;

@@ -56,7 +56,7 @@
       const now = across(DATA.step[stage.value]);
       pen.line([[now, plotTop()], [now, floor()]], { colour: link, width: 2 });
       // Under the words, over the lines of the axis and that of the step.
-      pen.bar(pen.width - 212, plotTop() + 4, 212, 66, ground);
+      pen.bar(pen.width - 212, plotTop() - 4, 212, 74, ground);
       pen.bar(36, plotTop() - 4, 92, 17, ground);
       LINES.forEach(([key, name, dash], line) => {
         const colour = categories[line];
