@@ -5,10 +5,12 @@ the two apart again where the results are listed.
 """
 
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.search import js_index
 
 
 class Kind(NamedTuple):
@@ -127,9 +129,24 @@ def prune(indexer, original, keep) -> None:
 
 
 def load_indexer(builder, original, names) -> None:
-    """Load what an earlier build left of the index, without forgetting sections."""
+    """Load what an earlier build left of the index, without forgetting sections and terms."""
     builder.indexer.prune = partial(prune, builder.indexer, builder.indexer.prune)
     original(names)
+    load_terms(builder.indexer, Path(builder.outdir, builder.searchindex_filename))
+
+
+def load_terms(indexer, path: Path) -> None:
+    """Load the terms of the pages that are not built again, which Sphinx does not."""
+    indexer._index_entries.clear()
+    if not indexer._titles:
+        return
+    before = js_index.loads(path.read_text("utf-8"))
+    for term, places in before["indexentries"].items():
+        for at, anchor, main in places:
+            name = before["docnames"][at]
+            if name in indexer._titles:
+                entry = (term, anchor, "main" if main else "")
+                indexer._index_entries.setdefault(name, []).append(entry)
 
 
 def wrap(app) -> None:
