@@ -45,12 +45,24 @@ def look(tab, width, theme):
     """Show an open page at a width and in a theme."""
     if tab.viewport_size["width"] != width:
         tab.set_viewport_size({"width": width, "height": 900})
-    tab.emulate_media(media="screen", color_scheme=theme)
-    tab.wait_for_function(
-        "theme => document.documentElement.dataset.theme === theme", arg=theme
-    )
+    show(tab, theme)
     # A colour may take its time to change.
     still(tab)
+
+
+def show(tab, theme, tries=3):
+    """Show an open page in a theme; once in a thousand times the page is not told, and is told again."""
+    from playwright.sync_api import TimeoutError as NotTold
+
+    tab.emulate_media(media="screen", color_scheme=theme)
+    has = "theme => document.documentElement.dataset.theme === theme"
+    try:
+        tab.wait_for_function(has, arg=theme, timeout=30_000 if tries == 1 else 8_000)
+    except NotTold:
+        if tries == 1:
+            raise
+        tab.emulate_media(color_scheme="dark" if theme == "light" else "light")
+        show(tab, theme, tries - 1)
 
 
 def seen(tab):
