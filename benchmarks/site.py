@@ -143,9 +143,9 @@ def build_default(folder: Path) -> Path:
 
 
 def pages() -> list[str]:
-    """Return the pages that stand in the contents."""
+    """Return the pages that stand in the contents, but for the index, which has neither text nor formulas."""
     listed = re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text())
-    return [f"{name}.html" for name in listed if (SITE / f"{name}.html").exists()]
+    return [f"{name}.html" for name in listed if name != "genindex"]
 
 
 def visit(browser: Browser, address: str, slow: bool) -> dict[str, float]:
