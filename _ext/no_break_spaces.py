@@ -8,6 +8,7 @@ import re
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from unbroken_formulas import position
 
 NUMBERED = re.compile(
     r"(?P<word>(?:Theorem|Lemma|Definition|Exercise|Table|Fig\.|[Cc]hapter|Equation)) (?P<number>[\d.]+)"
@@ -55,7 +56,7 @@ class NoBreakSpaces(SphinxPostTransform):
         """Replace the texts that have such a space."""
         for text in list(self.document.findall(nodes.Text)):
             siblings = text.parent.children
-            at = next(i for i, one in enumerate(siblings) if one is text)
+            at = position(text, siblings)
             before = siblings[at - 1] if at else None
             after = siblings[at + 1] if at + 1 < len(siblings) else None
             new = joined(text, before, after)

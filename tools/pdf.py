@@ -57,9 +57,14 @@ HEADINGS = """() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')]
     .map(heading => heading.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)"""
 
 
+def table_of_contents() -> dict:
+    """Return the one place where the order of the pages lives."""
+    return yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+
+
 def pages() -> list[str]:
     """Return the pages in the order of the contents, but for the index: a reader of files searches."""
-    contents = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    contents = table_of_contents()
     chapters = [chapter for part in contents["parts"] for chapter in part["chapters"]]
     named = [
         page["file"]
@@ -126,7 +131,7 @@ def contents(texts: list[Tag]) -> str:
         ]
         return f"<ul>{''.join(lines)}</ul>" if lines else ""
 
-    parts = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["parts"]
+    parts = table_of_contents()["parts"]
     lists = [(part["caption"], listed(part["chapters"])) for part in parts]
     named = "".join(f"<h3>{caption}</h3>{lines}" for caption, lines in lists if lines)
     return f'<nav class="book-contents"><h2>Contents</h2>{named}</nav>'
