@@ -32,8 +32,7 @@ def largest_of_cells(
     num_rows, num_categories = rows.shape
     rows, offset = from_aligned(rows)
     align = alignment(num_categories, rows.stride(0), offset)
-    # A row that is not aligned begins up to three places into its first cells.
-    plan = plan or cells(num_categories if align == 4 else num_categories + 3)
+    plan = plan or cells(num_categories, align, rows.element_size())
     maxima, indices = _outputs(rows, plan.chunks)
     arguments = {
         "logits": rows,

@@ -96,7 +96,7 @@ def inspect(
         >>> inspect("backward").spilled
         0
     """
-    kernel, constants, warps, size = _source(name, num_categories, align)
+    kernel, constants, warps, size = _source(name, num_categories, align, dtype)
     compiled = _compile(
         kernel, {**constants, "ALIGN": align}, warps, architecture, dtype
     )
@@ -129,11 +129,11 @@ def _compile(
 
 
 def _source(
-    name: str, num_categories: int, align: int
+    name: str, num_categories: int, align: int, dtype: str
 ) -> tuple[Any, dict[str, Any], int, int]:
     """Return a kernel, its constants, its warps, and how many categories a program has."""
     if name == "cells":
-        plan = launch.cells(num_categories)
+        plan = launch.cells(num_categories, align, 4 if dtype == "fp32" else 2)
         constants = {"ROWS": 1, "DEPTH": plan.depth, "WIDTH": plan.width}
         size = plan.depth * plan.width
         return drawing.cell_max_kernel, constants, plan.warps, size

@@ -86,9 +86,10 @@ def test_rows_that_nothing_aligns_are_sampled_at_16_bytes_and_relaxed_one_by_one
     assert "ld.global.v4" not in inspect("soft", 8192, align=1).ptx
 
 
-def test_half_precision_is_read_four_categories_at_a_time():
-    for dtype in ("bf16", "fp16"):
-        kernel = inspect("soft", 8192, dtype=dtype)
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+def test_half_precision_is_read_four_categories_at_a_time(dtype):
+    for name, align in (("soft", 4), ("cells", 4), ("cells", 1)):
+        kernel = inspect(name, 8192, dtype=dtype, align=align)
         assert "ld.global.v2" in kernel.ptx
         assert kernel.spilled == 0
 

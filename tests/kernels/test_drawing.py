@@ -7,8 +7,8 @@ from scipy import stats
 
 from gumbel_tutorial import checks, kernels
 from gumbel_tutorial.book import statistics
-from gumbel_tutorial.kernels import drawing
-from gumbel_tutorial.kernels.launch import Cells, new_seed
+from gumbel_tutorial.kernels import drawing, launch
+from gumbel_tutorial.kernels.launch import Cells, alignment, new_seed
 
 pytestmark = pytest.mark.cuda
 FAILURE_RATE = 1e-6
@@ -20,8 +20,9 @@ def by_row(rows, seed):
 
 
 def by_cells(rows, seed):
-    # Few and small cells, and many rows in a program: two chunks, of which the second is not full.
-    return drawing.largest_of_cells(rows, seed, Cells(4, 4, 2, warps=1, rows=1024))
+    # Few and small cells, and many rows in a program: two chunks, of which the second is not full. A device
+    # needs the warps, or its compiler takes a minute; the interpreter has none.
+    return drawing.largest_of_cells(rows, seed, Cells(4, 4, 2, warps=8, rows=1024))
 
 
 def by_default_cells(rows, seed):
@@ -86,7 +87,7 @@ def test_a_heavy_cell_wins_by_its_sum_and_not_by_its_largest_logit(device, seed)
     logits[:, 0::4] = 0
     logits[:, 1] = 0
     _, index = drawing.largest_of_cells(
-        logits, seed, Cells(4, 4, 1, warps=1, rows=1024)
+        logits, seed, Cells(4, 4, 1, warps=8, rows=1024)
     )
     hits = int((index == 1).sum())
     assert stats.binomtest(hits, 4096, 1 / 5).pvalue > FAILURE_RATE
@@ -108,6 +109,21 @@ def test_rows_of_a_million_categories_are_drawn_from(device, generator):
     assert 0 <= index.item() < size
 
 
+@pytest.mark.parametrize(
+    ("size", "dtype"), [(5001, torch.float32), (5000, torch.bfloat16)]
+)
+def test_long_rows_by_deep_cells_have_the_law(size, dtype, device, generator):
+    assert launch.cells(size, alignment(size), dtype.itemsize).depth == 32
+    logits = torch.full((40, size), -torch.inf, dtype=dtype, device=device)
+    logits[:, 4096], logits[:, size - 1] = 2, 0
+    index = kernels.sample(logits, generator=generator)
+    hits = int((index == 4096).sum())
+    assert hits + int((index == size - 1).sum()) == 40
+    share = 1 / (1 + np.exp(-2))
+    assert stats.binomtest(hits, 40, share).pvalue > FAILURE_RATE
+    assert stats.binomtest(hits, 40, 1 - share).pvalue < FAILURE_RATE
+
+
 @pytest.mark.parametrize("begin", [0, 1, 2, 3])
 @pytest.mark.parametrize("size", [13, 16])
 def test_rows_that_begin_anywhere_are_drawn_from_within(begin, size, device, seed):
@@ -117,7 +133,7 @@ def test_rows_that_begin_anywhere_are_drawn_from_within(begin, size, device, see
     rows[:] = -torch.inf
     open_places = [0, 4, size - 1]
     rows[:, open_places] = 0
-    plan = Cells(4, 8, 1, warps=1, rows=1024)
+    plan = Cells(4, 8, 1, warps=8, rows=1024)
     maximum, index = drawing.largest_of_cells(rows, seed, plan)
     counts = torch.bincount(index, minlength=size).cpu().numpy()
     assert counts[open_places].sum() == 1000

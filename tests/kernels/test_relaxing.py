@@ -175,6 +175,7 @@ def test_the_noise_of_the_backward_pass_is_that_of_the_forward_pass(device, gene
     assert_near(found, expected, 2e-4)
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_nothing_is_read_back_where_values_are_not_checked(device, generator):
     class Reads(torch.utils._python_dispatch.TorchDispatchMode):
         names: list[str]
@@ -193,9 +194,9 @@ def test_nothing_is_read_back_where_values_are_not_checked(device, generator):
         }
 
     logits, grads = problem(device, generator, 20_000, rows=1)
-    if device.type == "cuda":
-        torch.cuda.set_sync_debug_mode("error")
     try:
+        if device.type == "cuda":
+            torch.cuda.set_sync_debug_mode("error")
         with checks.check_values(False):
 
             def everything():
