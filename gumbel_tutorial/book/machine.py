@@ -3,6 +3,7 @@
 import platform
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ with needing(__name__, "torch"):
 
 def describe() -> dict[str, Any]:
     """Return processor, threads, CUDA device, versions and the date."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    has_gpu = torch.cuda.is_available()
+    names = ["numpy", "torch", "gumbel-tutorial"]
+    if has_gpu and find_spec("triton"):
+        names.append("triton")
     return {
         "processor": _processor(),
         "threads": torch.get_num_threads(),
-        "device": device,
+        "device": torch.cuda.get_device_name() if has_gpu else None,
         "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "torch", "gumbel-tutorial")},
+        **{name: version(name) for name in names},
         "date": time.strftime("%Y-%m-%d"),
     }
 

@@ -158,6 +158,7 @@ def plane(
     points: Mapping[str, tuple[float, float]],
     *,
     labelled: bool = True,
+    below: bool = False,
 ) -> Axes:
     """Draw paths through the plane, a marker at each stop, and single points with their names.
 
@@ -166,6 +167,7 @@ def plane(
         paths: names and pairs (x, y) of shape ``(n,)``, at most six that end in no method's name.
         points: names and pairs (x, y).
         labelled: whether to name the points beside them, and not in the legend.
+        below: whether their names stand under them, where a path runs close above.
 
     Returns:
         The axes.
@@ -184,7 +186,8 @@ def plane(
         label = None if labelled else name
         ax.plot(x, y, "D", color=colour, markersize=4, label=label)
         if labelled:
-            ax.annotate(name, (x, y), (5, 3), textcoords="offset points")
+            away, side = ((0, -13), "center") if below else ((5, 3), "left")
+            ax.annotate(name, (x, y), away, textcoords="offset points", ha=side)
     return ax
 
 
