@@ -27,8 +27,17 @@ SECOND_VIEWPORT = re.compile(
     r'(?<=initial-scale=1\.0" />)<meta name="viewport"[^>]*>'
     r'|(?m:^ *<meta name="viewport" content="[^"]*initial-scale=1"/>\n)'
 )
-# The text and its bold, and the letters of formulas.
+# The text and its bold, and the letters of formulas; and what asks for others.
 FACES = ("KaTeX_Main-Regular", "KaTeX_Math-Italic", "KaTeX_Main-Bold")
+FACES_BY_SIGN = {
+    "KaTeX_Main-Italic": re.compile(r'<em\b|class="[^"]*\b(?:mathit|textit)\b'),
+    "KaTeX_AMS-Regular": re.compile(r'class="[^"]*\b(?:mathbb|amsrm)\b'),
+    "KaTeX_Caligraphic-Regular": re.compile(r'class="[^"]*\bmathcal\b'),
+    "KaTeX_Size1-Regular": re.compile(r'class="[^"]*\b(?:size1|small-op)\b'),
+    "KaTeX_Size2-Regular": re.compile(r'class="[^"]*\b(?:size2|large-op)\b'),
+}
+# So many characters of a page make a screen at least, and the first formula may stand behind them.
+FIRST_SCREEN = 15_000
 MARK = "<!-- faces -->"
 # While the root has this class, book.css has the browser leave out what nobody sees. Not on the way to a
 # place on the page, or back to where the reader was: there all that is above needs its height.
@@ -48,10 +57,21 @@ def after_the_scripts(match: re.Match[str]) -> str:
     return f'<script>document.addEventListener("DOMContentLoaded", () => {{ {code} }}, true);</script>'
 
 
+def first_faces(html: str) -> list[str]:
+    """Return the faces that the first screen is set in, and the first formula."""
+    start = max(0, html.find("<article"))
+    formula = html.find("</p>", html.find('class="katex-html"', start))
+    screen = html[start : max(start + FIRST_SCREEN, formula)]
+    return [
+        *FACES,
+        *(face for face, sign in FACES_BY_SIGN.items() if sign.search(screen)),
+    ]
+
+
 def preloads(html: str) -> str:
     """Return what asks for the faces at once, which a page of files cannot do without a complaint."""
     root = re.search(r'data-content_root="([^"]*)"', html)
-    names = ", ".join(f'"{name}"' for name in FACES)
+    names = ", ".join(f'"{name}"' for name in first_faces(html))
     return f"""{MARK}
   <script>
     if (location.protocol.startsWith("http"))

@@ -55,12 +55,18 @@ sphinx:
 # shown in their place. A formula counts with its own faces only.
 WATCH = """(() => {
     const marks = window.marks = {};
+    const has = (face, letter) => face.unicodeRange.split(',').some(span => {
+        const [first, last] = span.trim().slice(2).split('-').map(number => parseInt(number, 16));
+        return first <= letter && letter <= (last ?? first);
+    });
     const faces = element => {
         const inside = [element, ...element.querySelectorAll('*')].filter(one =>
             [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim()));
         const first = one => getComputedStyle(one).fontFamily.split(',')[0].replaceAll('"', '');
         const names = new Set(inside.map(first));
-        return [...document.fonts].filter(face => names.has(face.family.replaceAll('"', '')));
+        const letters = [...element.textContent].map(letter => letter.codePointAt());
+        return [...document.fonts].filter(face => names.has(face.family.replaceAll('"', ''))
+            && letters.some(letter => has(face, letter)));
     };
     const waits = face => face.status === 'loading' || face.status === 'error';
     const isHere = element => element && element.getBoundingClientRect().height > 0;
