@@ -208,7 +208,10 @@ def test_a_page_says_what_it_is_and_when_it_changed(page):
         r'<meta (?:content="([^"]*)" )?name="description"[^>]*>', html
     )
     said = about or re.search(r'name="description" content="([^"]*)"', html)[1]
-    assert len(said) > 20
+    assert 20 < len(said) <= 250
+    assert "\\" not in said, "TeX is for no search engine"
+    assert said[-1] in ".?!…", "a sentence is cut"
+    assert re.search(r'property="og:description" content="([^"]*)"', html)[1] == said
     assert 'property="og:title"' in html
     assert re.search(r"Last updated on \d\d \w+ \d{4}", html)
 
