@@ -36,11 +36,9 @@ def describe(doctree: nodes.document, length: int, _titles: frozenset[str]) -> s
     for node in doctree.findall(nodes.meta):
         if node.get("name") == "description":
             return html.escape(node["content"])
-    paragraphs = (
-        node
-        for node in doctree.findall(nodes.paragraph)
-        if isinstance(node.parent, nodes.section | nodes.document)
-    )
+    # The page's own, of no section within it.
+    top = next(doctree.findall(nodes.section), doctree)
+    paragraphs = (node for node in top.children if isinstance(node, nodes.paragraph))
     text = " ".join(" ".join(plain(node).split()) for node in paragraphs)
     sentences = [each for each in SENTENCE_END.split(text) if each]
     said = ""

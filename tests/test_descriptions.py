@@ -36,6 +36,14 @@ def test_it_is_the_sentences_that_have_room(parts, said):
     assert described(*parts) == said
 
 
+def test_sections_within_are_not_the_page():
+    inner = nodes.section("", nodes.paragraph("", "", nodes.Text("Within.")))
+    outer = nodes.section("", nodes.paragraph("", "", nodes.Text("First.")), inner)
+    page = new_document("page")
+    page.append(outer)
+    assert describe(page, 60, frozenset()) == "First."
+
+
 def test_notes_and_lists_are_no_sentences_of_the_page():
     note = nodes.note("", nodes.paragraph("", "", nodes.Text("A note.")))
     assert described("Text.", before=[note]) == "Text."
