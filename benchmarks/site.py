@@ -268,8 +268,9 @@ def main() -> None:
                 "slow": go(slow=True),
             }
             print(row(page, results[page]), flush=True)
+            path = record("site", results)  # page by page: half an hour is long
         browser.close()
-    print(f"recorded in {record('site', results)}")
+    print(f"recorded in {path}")
 
 
 if __name__ == "__main__":
