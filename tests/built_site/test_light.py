@@ -19,23 +19,30 @@ def test_no_script_holds_up_the_text(page):
     assert [code for code in inline if code.startswith("DOCUMENTATION")] == []
 
 
-# What the last section is when the page has been read and has not come.
+# What the last section is when the page has been read and has not come, and what the blocks of the first are.
 LAST = """() => {
     const last = [...document.querySelectorAll('.bd-article section > section')].at(-1);
     return getComputedStyle(last).contentVisibility;
 }"""
+BLOCKS = """() => [...document.querySelector('.bd-article section > section').children]
+    .slice(0, 6).map(block => getComputedStyle(block).contentVisibility)"""
 
 
 def test_what_is_far_below_is_laid_out_when_the_page_has_come(browser, served):
     tab = browser.new_page()
     tab.add_init_script(
-        f"addEventListener('DOMContentLoaded', () => {{ window.before = ({LAST})(); }})"
+        f"""addEventListener('DOMContentLoaded', () => {{
+            window.before = ({LAST})();
+            window.blocks = ({BLOCKS})();
+        }})"""
     )
     address = f"{served}/chapters/03_gumbel_max.html"
     tab.goto(address)
     assert tab.evaluate("before") == "auto"
+    assert tab.evaluate("blocks") == 3 * ["visible"] + 3 * ["auto"]
     tab.wait_for_function("!document.documentElement.matches('.is-coming')")
     assert tab.evaluate(LAST) == "visible"
+    assert tab.evaluate(BLOCKS) == 6 * ["visible"]
     # On the way back, or to a place on the page, what is above it has its height from the first.
     tab.reload()
     assert tab.evaluate("before") == "visible"
