@@ -41,7 +41,7 @@ def numeric_columns(table: Tag) -> list[int]:
     return [
         place
         for place, column in enumerate(filled)
-        if sum(map(is_number, column)) > 0.8 * len(column)
+        if sum(map(is_number, column)) > 0.7 * len(column)
     ]
 
 

@@ -3,6 +3,9 @@
 import re
 from textwrap import dedent, indent
 
+# What is code already, or an example.
+CODE = re.compile(r"(``.*?``|`[^`]*`)", re.DOTALL)
+INFINITY = re.compile(r"(?<![\w.])([+-])inf\b")
 DOLLARS = re.compile(r"\$([^$]+)\$")
 # A formula of its own lines.
 DISPLAY = re.compile(r"(?m)^(?P<margin> *)\$\$(?P<formula>[^$]+)\$\$ *$")
@@ -14,10 +17,20 @@ def to_directive(match: re.Match[str]) -> str:
     return indent(f".. math::\n\n{formula}", match["margin"])
 
 
+def with_infinities(paragraph: str) -> str:
+    """Set -inf of a sentence as a formula, as which it has a minus and does not break behind it."""
+    if ">>>" in paragraph:
+        return paragraph
+    pieces = CODE.split(paragraph)
+    pieces[::2] = [INFINITY.sub(r":math:`\1\\infty`", piece) for piece in pieces[::2]]
+    return "".join(pieces)
+
+
 def to_math_role(_app, _what, _name, _object, _options, lines: list[str]) -> None:
     """Replace each formula of a docstring, also one that runs over a line's end."""
     text = DISPLAY.sub(to_directive, "\n".join(lines))
     text = DOLLARS.sub(lambda match: f":math:`{match[1]}`", text)
+    text = "\n\n".join(map(with_infinities, text.split("\n\n")))
     lines[:] = text.split("\n")
 
 

@@ -1,7 +1,7 @@
 """Put spaces at which no line breaks where the next line would begin with a sign, or with half of a name.
 
-They stand between "Theorem" and its number, before a per cent sign and the end of a proof, and about the
-equals sign between a letter and its reported number.
+They stand between "Theorem" or "chapter" and its number, before a per cent sign and the end of a proof, and
+about the equals sign between a letter and its reported number.
 """
 
 import re
@@ -11,8 +11,9 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from unbroken_formulas import position
 
 NUMBERED = re.compile(
-    r"(?P<word>(?:Theorem|Lemma|Definition|Exercise|Table|Fig\.|[Cc]hapter|Equation)) (?P<number>[\d.]+)"
+    r"(?P<word>(?:Theorem|Lemma|Definition|Exercise|Table|Fig\.|Equation)) (?P<number>[\d.]+)"
 )
+CHAPTER = re.compile(r"\b([Cc]hapters?)[ \n](?=\d)")
 EQUALS = re.compile(r"[ \n]([=≈<>])[ \n]\Z")
 PER_CENT = re.compile(r"\A %")
 END = re.compile(r" ∎\Z")
@@ -29,6 +30,7 @@ def joined(
 ) -> str:
     """Return a text with its spaces where no line may break."""
     new = END.sub("\xa0∎", str(text))
+    new = CHAPTER.sub("\\1\xa0", new)
     if any(isinstance(one, nodes.reference) for one in ancestors(text)):
         new = NUMBERED.sub("\\g<word>\xa0\\g<number>", new)
     if is_pasted(before):

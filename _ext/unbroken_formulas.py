@@ -7,12 +7,15 @@ is not short: outside its brackets, and inside where a bracket holds much.
 
 import re
 from html import unescape
+from itertools import accumulate
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 FORMULA = re.compile(r'<span class="katex-html"')
 SPAN = re.compile(r"<(/?)span\b[^>]*>")
+# The bracket itself: where it has an exponent, that is one outer element with both.
+BRACKET = re.compile(r'<span class="m(open|close)\b[^>]*>(?!<span class="mclose)')
 TAG = re.compile(r"<[^>]*>")
 # So many letters and signs are a short formula, and half a line of a phone in a bracket.
 SHORT, HALF = 14, 20
@@ -84,18 +87,27 @@ def boxes(body: str, start: int) -> tuple[list[str], int, int]:
 
 def signs(html: str) -> int:
     """Return how many letters and signs a piece of a page shows."""
-    return len(unescape(TAG.sub("", html)))
+    return len(unescape(TAG.sub("", html)).replace("\u200b", ""))
 
 
-def outside_brackets(formula: list[str]) -> list[list[str]]:
-    """Return the boxes of a formula, those that a bracket holds together in one group."""
-    groups, depth = [[]], 0
-    for box in formula:
-        groups[-1].append(box)
-        depth += box.count('class="mopen') - box.count('class="mclose')
-        if depth <= 0:
-            groups, depth = [*groups, []], 0
-    return [group for group in groups if group]
+def brackets(formula: str) -> list[tuple[int, int]]:
+    """Return where what stands in a bracket begins and ends, for every bracket of a formula."""
+    opened, found = [], []
+    for tag in BRACKET.finditer(formula):
+        if tag[1] == "open":
+            opened.append(tag.end())
+        elif opened:
+            found.append((opened.pop(), tag.start()))
+    return found
+
+
+def may_break(formula: str, place: int, spans: list[tuple[int, int]]) -> bool:
+    """Tell whether a place is in no bracket, or the innermost around it holds much."""
+    around = [(start, end) for start, end in spans if start <= place <= end]
+    if not around:
+        return True
+    start, end = max(around)
+    return signs(formula[start:end]) > HALF
 
 
 def breakable(formula: list[str]) -> str:
@@ -103,14 +115,14 @@ def breakable(formula: list[str]) -> str:
     whole = "".join(formula)
     if signs(whole) <= SHORT:
         return whole
-    parts = [
-        ("<wbr>" if signs("".join(group)) > HALF else "").join(group)
-        for group in outside_brackets(formula)
-    ]
+    spans = brackets(whole)
+    places = [p for p in accumulate(map(len, formula)) if may_break(whole, p, spans)]
     # A number alone on the next line is read as another.
-    if len(parts) > 1 and signs(parts[-1]) <= 2:
-        parts[-2:] = ["".join(parts[-2:])]
-    return "<wbr>".join(parts)
+    places = [place for place in places if signs(whole[place:]) > 2]
+    return "<wbr>".join(
+        whole[start:end]
+        for start, end in zip([0, *places], [*places, None], strict=True)
+    )
 
 
 def allow_breaks(_app, _page, _template, context, _doctree) -> None:

@@ -22,3 +22,12 @@ for (const menu of document.querySelectorAll("dialog[id$='sidebar-modal']")) {
     menu.close();
   });
 }
+
+// The contents beside a page that is longer than they have room for follow the reader.
+addEventListener("activate.bs.scrollspy", ({ relatedTarget }) => {
+  const column = relatedTarget?.closest(".bd-sidebar-secondary");
+  if (!column) return;
+  const entry = relatedTarget.getBoundingClientRect();
+  const room = column.getBoundingClientRect();
+  if (entry.top < room.top || entry.bottom > room.bottom) column.scrollTop += entry.top - room.top - room.height / 3;
+});

@@ -119,7 +119,7 @@ def first_true(mask: Array) -> tuple[int, ...] | None:
 
 
 def at_index(where: tuple[int, ...]) -> str:
-    """Return " at index ..." for a message, or "" for an empty index."""
+    """Return ``" at index ..."`` for a message, or ``""`` for an empty index."""
     return f" at index {where}" if where else ""
 
 

@@ -426,7 +426,7 @@ def truncate(noise: Array, upper: Array, loc: Any = 0.0, scale: Any = 1.0) -> Ar
 
     With $e^{-G} = E$ exponential, $\mu - \beta\log(e^{-b} + e^{-G})$ has the truncated law; written
     $\mu - \beta\,\mathrm{logaddexp}(-b, -G)$ it never overflows. The law is the one that top-down sampling
-    draws from: Maddison, Tarlow and Minka (2014), *A* Sampling*.
+    draws from: Maddison, Tarlow and Minka (2014), *A\* Sampling*.
 
     Args:
         noise: standard Gumbel noise.

@@ -3,7 +3,7 @@ r"""Gumbel-Max: the argmax of logits plus Gumbel noise is an exact categorical d
 With $G_i$ independent standard Gumbels, $I = \arg\max_i(\ell_i + G_i)$ has $\Pr(I = i) = \pi_i$, and the
 maximum is Gumbel($\mathrm{logsumexp}\,\ell$, 1), independent of $I$.
 Source: Holman and Marley, in Luce and Suppes (1965); McFadden (1974); Yellott (1977); Maddison, Tarlow
-and Minka (2014), *A* Sampling*.
+and Minka (2014), *A\* Sampling*.
 
 :func:`condition` and :func:`plackett_luce_log_prob` are formulas that check nothing, as are ``perturb``,
 ``argmax`` and ``top_k`` of :mod:`gumbel_tutorial.arrays`. Every other function checks its arguments once and

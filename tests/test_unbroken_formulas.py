@@ -1,11 +1,14 @@
 """A formula keeps what stands at it, and the text of the paragraph stays what it was."""
 
+import re
 import runpy
 
+import pytest
 from docutils import nodes
 from helpers.site import ROOT
 
-hold = runpy.run_path(str(ROOT / "_ext" / "unbroken_formulas.py"))["hold"]
+EXTENSION = runpy.run_path(str(ROOT / "_ext" / "unbroken_formulas.py"))
+hold, breakable = EXTENSION["hold"], EXTENSION["breakable"]
 
 
 def paragraph(*parts):
@@ -38,3 +41,40 @@ def test_the_last_word_of_a_source_line_does_not_stand_at_the_formula_on_the_nex
     block = paragraph("the pair ", ("p",), " with\n", ("a",), ".")
     assert held(block) == ["a."]
     assert block.astext() == "the pair p with\na."
+
+
+def box(text):
+    """Return a box of a formula; a bracket with an exponent is two elements, as KaTeX makes it."""
+    close = '<span class="mclose">)</span>'
+    html = text.replace("(", '<span class="mopen">(</span>').replace(")", close)
+    powered = html.replace(f"{close}^2", f'<span class="mclose">{close}2</span>')
+    return f"<span>{powered}</span>"
+
+
+@pytest.mark.parametrize(
+    ("formula", "broken"),
+    [
+        ("short = | f(x)", "short = f(x)"),
+        (
+            "a + b + c + d + | (x - | y)^2 | + zzzz",
+            "a + b + c + d + | (x - y)2 | + zzzz",
+        ),
+        (
+            "(aaaaaaaaaa + | bbbbbbbbbbbb) | = cccc",
+            "(aaaaaaaaaa + | bbbbbbbbbbbb) | = cccc",
+        ),
+        # Short, though much stands before it and behind it.
+        (
+            "fffffffff(a - | b)ggggggggggg | = ccc",
+            "fffffffff(a - b)ggggggggggg | = ccc",
+        ),
+        (
+            "(aaaaaa(b - | c) + | dddddddddddd) | = e",
+            "(aaaaaa(b - c) + | dddddddddddd) = e",
+        ),
+    ],
+)
+def test_a_formula_breaks_between_boxes_but_in_no_short_bracket(formula, broken):
+    made = breakable([box(part.replace(" ", "")) for part in formula.split(" | ")])
+    shown = re.sub(r"<(?!wbr)[^>]*>", "", made).replace("<wbr>", "|")
+    assert shown == broken.replace(" ", "")

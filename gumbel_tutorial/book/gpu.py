@@ -60,7 +60,7 @@ def kernels() -> dict[str, tuple[float, float]]:
 def comparison() -> tuple[list[list[str]], list[str]]:
     """Return the rows of a table and its header: percentages of a copy, and the least gain over torch.
 
-    A width has no entry where its kernel has changed since it was measured.
+    A width has a dash where its kernel has changed since it was measured.
     """
     widths = by_width()
     rows = [
@@ -71,7 +71,7 @@ def comparison() -> tuple[list[list[str]], list[str]]:
         ]
         for call, (label, eager) in _COMPARED.items()
     ]
-    return rows, ["K", *(f"{width:,}" for width in widths), "times eager"]
+    return rows, ["<i>K</i>", *(f"{width:,}" for width in widths), "times eager"]
 
 
 def small() -> dict[str, float]:
@@ -86,7 +86,7 @@ def small() -> dict[str, float]:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.0f}"
+    return "–" if share is None else f"{100 * share:.0f}"
 
 
 def _least_gain(

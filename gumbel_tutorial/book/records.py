@@ -1,6 +1,6 @@
 """Measurements that a chapter reads instead of repeating: JSON files that come with the package.
 
-Each holds ``machine``, where and when it was measured, and ``results``; `make bench` measures them again.
+Each holds ``machine``, where and when it was measured, and ``results``; ``make bench`` measures them again.
 """
 
 import json

@@ -63,7 +63,7 @@ def merge_masses(
 
     Exact by max-stability: the maximum of a shard is Gumbel at $L_s$, independent of the token that has
     it. So the shards need one noise each, and their tokens may be drawn by whatever algorithm.
-    Source: Maddison, Tarlow and Minka (2014), *A* Sampling*, section 3.
+    Source: Maddison, Tarlow and Minka (2014), *A\* Sampling*, section 3.
 
     Args:
         log_masses: $L_s$ of each shard, shape ``(..., S)``; -inf where it has no open token.

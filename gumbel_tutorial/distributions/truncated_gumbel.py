@@ -24,7 +24,7 @@ class TruncatedGumbel(Law):
     r"""Gumbel(loc $\mu$, scale $\beta$) given that it is at most ``upper``.
 
     The law of the losers of Gumbel-Max, whose winner lies at ``upper``. Bounds far in the lower tail do not
-    overflow. Source: Maddison, Tarlow and Minka (2014), *A* Sampling*.
+    overflow. Source: Maddison, Tarlow and Minka (2014), *A\* Sampling*.
 
     Args:
         loc: $\mu$, finite.

@@ -38,8 +38,8 @@ def mve(
     :func:`~gumbel_tutorial.estimators.second_order.zgr`, may have less.
     Source: Hooper and Shekhovtsov (2026), whose public code states the system; derived anew below.
     Biased; exact for linear f at every temperature, for quadratic f at $\infty$. Cost: one evaluation of f
-    and of its derivative, and one K x K system per variable, $O(K^3)$, solved for a vector in the backward
-    pass, and for K of them where forward derivatives or a compiler ask for all of S.
+    and of its derivative, and one $K\times K$ system per variable, $O(K^3)$, solved for a vector in the
+    backward pass, and for K of them where forward derivatives or a compiler ask for all of S.
 
     Args:
         f: samples ``(..., K)`` to losses, differentiable.
@@ -124,7 +124,7 @@ def minimum_variance_jacobian(
         temperature: $\tau$ in $[0, \infty]$.
 
     Returns:
-        Shape ``(..., K, K)``: an entry of the sample, a logit.
+        Shape ``(..., K, K)``, an entry of the sample and a logit.
     """
     probs, s, t = _scaled(probs, temperature)
     jacobian = probs[..., None] * (_eye(probs) - probs[..., None, :])

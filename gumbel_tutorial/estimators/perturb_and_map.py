@@ -22,7 +22,7 @@ def imle(
     generator: torch.Generator | None = None,
     step: float = 1.0,
 ) -> torch.Tensor:
-    r"""Estimate by $\frac1\lambda(z - z')$, z' the winner of the same noise at $\ell - \lambda\nabla f(z)$.
+    r"""Estimate by $\frac1\lambda(z - z')$, $z'$ the winner of the same noise at $\ell - \lambda\nabla f(z)$.
 
     For a slope g that does not depend on z the mean is
     $\frac1\lambda\big(\mathrm{softmax}(\ell) - \mathrm{softmax}(\ell - \lambda g)\big)$, a finite difference

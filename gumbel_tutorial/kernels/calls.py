@@ -69,7 +69,7 @@ def gumbel_max(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     r"""Return $\arg\max_i(\ell_i+G_i)$ and $\max_i(\ell_i+G_i)$ of every row.
 
-    The two are independent: a category of softmax(l), and a Gumbel at the logsumexp of the logits.
+    The two are independent: a category of $\mathrm{softmax}(\ell)$, and a Gumbel at $\log\sum_i e^{\ell_i}$.
     Arguments and errors are those of :func:`sample`; the maximum is float32.
 
     Args:

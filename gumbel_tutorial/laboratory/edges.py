@@ -27,7 +27,7 @@ def edge_estimates(
         weights: $w_n$, as many.
 
     Returns:
-        Shape ``(K, K, K)``: first draw, second draw, entry of the estimate.
+        Shape ``(K, K, K)``, first draw, second draw and entry of the estimate.
 
     Raises:
         ValueError: places and weights of different numbers.

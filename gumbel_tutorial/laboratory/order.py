@@ -20,7 +20,7 @@ def linear_residual(table: torch.Tensor, probs: torch.Tensor) -> torch.Tensor:
         probs: $\pi$, shape ``(K,)``, inside the simplex.
 
     Returns:
-        Shape ``(K, K)``: the entry of the estimate, the entry of z that is the loss.
+        Shape ``(K, K)``, the entry of the estimate and the entry of z that is the loss.
 
     Raises:
         ValueError: probs outside the open simplex; a table of another shape.
@@ -45,7 +45,7 @@ def product_residual(table: torch.Tensor, probs: torch.Tensor) -> torch.Tensor:
         probs: $\pi$, shape ``(K,)``, inside the simplex.
 
     Returns:
-        Shape ``(K, K, K)``: i, j, the entry of the estimate.
+        Shape ``(K, K, K)``, i, j and the entry of the estimate.
 
     Raises:
         ValueError: as :func:`linear_residual`.
@@ -70,7 +70,7 @@ def corner_estimates(f: Losses, table: torch.Tensor) -> torch.Tensor:
         table: shape ``(K, K, K)``.
 
     Returns:
-        Shape ``(K, K)``: the winner, the entry of the estimate.
+        Shape ``(K, K)``, the winner and the entry of the estimate.
 
     Examples:
         >>> table = torch.eye(2, dtype=torch.float64).expand(2, 2, 2)

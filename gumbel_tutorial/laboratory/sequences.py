@@ -36,8 +36,8 @@ def stepwise(estimator: Estimator, length: int) -> Estimator:
         length: T, at least 1.
 
     Returns:
-        An estimator ``(f, table, *, generator=None, **options)``: f takes paths ``(..., T, K)`` to losses,
-        the table has shape ``(..., K + 1, K)``, and the options are those of the estimator given.
+        An estimator ``(f, table, *, generator=None, **options)``, where f takes paths ``(..., T, K)`` to
+        losses, the table has shape ``(..., K + 1, K)``, and the options are those of the estimator given.
 
     Raises:
         ValueError: a length below 1; a table of another shape; as the estimator.

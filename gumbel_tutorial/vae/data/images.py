@@ -138,7 +138,7 @@ def choose_labelled(
 def digits(*, num_test: int = 297, grey: bool = False) -> tuple[Images, Images]:
     """Return scikit-learn's handwritten digits as binary images, for training and for testing.
 
-    1797 images of 8 x 8 pixels with 17 grey levels come with the library; a pixel is set where the
+    1797 images of 8 × 8 pixels with 17 grey levels come with the library; a pixel is set where the
     grey level is at least half. The last ones are the test images. The images stand in the order of their
     13 writers: of the default 297, the first 45 share a writer with the last training images, and the
     others come from two writers of no training image.

@@ -14,7 +14,6 @@ from gumbel_tutorial.checks import check_count, check_index
 from gumbel_tutorial.vae.data.images import Images, Splits
 from gumbel_tutorial.vae.data.mirrors import File, fetch
 
-#: Images then labels, first those to train on and then those to test with.
 FILES = (
     File(
         "train-images-idx3-ubyte.gz",
@@ -37,12 +36,18 @@ FILES = (
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     ),
 )
+"""Images then labels, first those to train on and then those to test with.
 
-#: Where the files are to be had.
+:meta hide-value:
+"""
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
     "https://storage.googleapis.com/cvdf-datasets/mnist",
 )
+"""Where the files are to be had.
+
+:meta hide-value:
+"""
 
 _NUM_TRAIN, _NUM_TEST = 60_000, 10_000
 _MAGIC = b"\0\0\x08"  # of the idx format: two zeros, then the type: unsigned bytes
@@ -55,7 +60,7 @@ def mnist(
     validation: int = 10_000,
     mirrors: Sequence[str] = MIRRORS,
 ) -> Splits:
-    """Return MNIST as grey images of 28 x 28 pixels, split for training, validation and testing.
+    """Return MNIST as grey images of 28 × 28 pixels, split for training, validation and testing.
 
     The last of the 60,000 training images are the validation images. The default split, 50,000, 10,000
     and 10,000 images, is that of Jang et al. (2017).
@@ -69,8 +74,8 @@ def mnist(
         mirrors: the addresses to fetch from, tried in order.
 
     Returns:
-        Three :class:`~gumbel_tutorial.vae.data.images.Images`: pixels of shape ``(n, 784)`` in float32, grey
-        levels divided by 255 and so in [0, 1]; labels of shape ``(n,)`` in int64, in 0 ... 9.
+        Three :class:`~gumbel_tutorial.vae.data.images.Images`, with pixels of shape ``(n, 784)`` in float32,
+        grey levels divided by 255 and so in [0, 1], and labels of shape ``(n,)`` in int64, in 0 ... 9.
 
     Raises:
         ValueError: ``validation`` is no whole number in its range; a file does not hold what its name says.
