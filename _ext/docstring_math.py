@@ -6,6 +6,7 @@ from textwrap import dedent, indent
 # What is code already, or an example.
 CODE = re.compile(r"(``.*?``|`[^`]*`)", re.DOTALL)
 INFINITY = re.compile(r"(?<![\w.])([+-])inf\b")
+OPTION = re.compile(r"(?<!\S)--[a-z][\w-]*")
 DOLLARS = re.compile(r"\$([^$]+)\$")
 # A formula of its own lines.
 DISPLAY = re.compile(r"(?m)^(?P<margin> *)\$\$(?P<formula>[^$]+)\$\$ *$")
@@ -17,12 +18,15 @@ def to_directive(match: re.Match[str]) -> str:
     return indent(f".. math::\n\n{formula}", match["margin"])
 
 
-def with_infinities(paragraph: str) -> str:
-    """Set -inf of a sentence as a formula, as which it has a minus and does not break behind it."""
+def with_signs(paragraph: str) -> str:
+    """Set -inf of a sentence as a formula, whose minus stays with it, and --option as code."""
     if ">>>" in paragraph:
         return paragraph
     pieces = CODE.split(paragraph)
-    pieces[::2] = [INFINITY.sub(r":math:`\1\\infty`", piece) for piece in pieces[::2]]
+    pieces[::2] = [
+        OPTION.sub(r"``\g<0>``", INFINITY.sub(r":math:`\1\\infty`", piece))
+        for piece in pieces[::2]
+    ]
     return "".join(pieces)
 
 
@@ -30,7 +34,7 @@ def to_math_role(_app, _what, _name, _object, _options, lines: list[str]) -> Non
     """Replace each formula of a docstring, also one that runs over a line's end."""
     text = DISPLAY.sub(to_directive, "\n".join(lines))
     text = DOLLARS.sub(lambda match: f":math:`{match[1]}`", text)
-    text = "\n\n".join(map(with_infinities, text.split("\n\n")))
+    text = "\n\n".join(map(with_signs, text.split("\n\n")))
     lines[:] = text.split("\n")
 
 
