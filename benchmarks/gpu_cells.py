@@ -15,8 +15,12 @@ def compare(rows: int, columns: int, dtype: torch.dtype) -> dict[str, float]:
     """Return the shares of the plans, and of the one that is taken."""
     x = torch.randn(rows, columns, device="cuda").to(dtype)
     seed = launch.new_seed(x.device, None)
-    plans = {f"{d} deep, {w} warps": launch.cells_of(columns, d, w) for d, w in PLANS}
-    plans["taken"] = None
+    align = launch.alignment(columns)
+    plans = {
+        f"{depth} deep, {warps} warps": launch.cells_of(columns, depth, warps, align)
+        for depth, warps in PLANS
+    }
+    plans["taken"] = launch.cells(columns, align, x.element_size())
     calls = {
         name: lambda plan=plan: drawing.largest_of_cells(x, seed, plan)
         for name, plan in plans.items()

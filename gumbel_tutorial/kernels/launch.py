@@ -78,7 +78,7 @@ def cells(num_categories: int, align: int = 4, itemsize: int = 4) -> Cells:
     return cells_of(num_categories, 8 if num_categories <= 1024 else 16, warps, align)
 
 
-def cells_of(num_categories: int, depth: int, warps: int, align: int = 1) -> Cells:
+def cells_of(num_categories: int, depth: int, warps: int, align: int) -> Cells:
     """Return as many chunks of such cells as a row takes."""
     width = 128 * warps
     # A row that is not aligned begins up to three places into its first cells.
